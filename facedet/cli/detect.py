@@ -1,0 +1,159 @@
+"""``facedet detect``: boxes on photos, as lines, as JSON, as drawn or redacted copies."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facedet.cli.output import progress, say, warn, write_json
+from facedet.detectors import Entry, load_catalogue
+from facedet.detectors.batch import Result, detect_all
+from facedet.draw import REDACTION_STYLES, Redaction
+from facedet.errors import FacedetError, UsageError, checked_score, shown_name
+from facedet.exports import copy_suffix, picture_copy
+from facedet.files import unique_paths, write_atomically
+from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
+from facedet.images import Limits, Photo, read
+from facedet.jobs import Event, Worker, read_events
+from facedet.settings import load_settings
+from facedet.sources import Source, find_pictures
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(commands: "Subparsers") -> None:
+    """Add this command."""
+    parser = commands.add_parser("detect", help=_("find the faces in photos"))
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH", help=_('file, folder or glob; "-": a list on stdin'))
+    add("--model", default="yunet", metavar="NAME", help=_("see `facedet models`"))
+    add("--min-score", type=float, metavar="S", help=_("keep faces of at least this score, 0-1"))
+    add("--out", type=Path, metavar="DIR", help=_("write copies with the boxes drawn"))
+    add("--redact", choices=REDACTION_STYLES, help=_("with --out: hide the faces instead"))
+    add("--json", metavar="FILE", help=_('machine-readable; "-" for stdout'))
+    add("--workers", type=int, metavar="N", help=_("threads; default: all cores"))
+    add("--run-dir", type=Path, metavar="DIR", help=_("run as a job that can be resumed"))
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Detect in all pictures; a broken one is a line on stderr and does not stop the others."""
+    entry = load_catalogue().get(options.model)
+    if options.min_score is None:
+        options.min_score = entry.default_score
+    checked_score(options.min_score)
+    _check_options(options)
+    sources = find_pictures(_names(options.paths))
+    if not sources:
+        raise FacedetError(_("no picture was named"))
+    with Worker(options.run_dir) if options.run_dir else nullcontext() as worker:
+        rows = _detect(sources, entry, options, worker)
+        if options.json:
+            write_json(rows, options.json)
+        return _exit_code(rows)
+    return 0  # stopped on request, which is no failure
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    if options.redact and not options.out:
+        raise UsageError(_("--redact needs --out DIR, the folder for the redacted copies"))
+    if options.workers is not None and not 1 <= options.workers <= 256:
+        raise UsageError(_("--workers is {n}: give 1 to 256").format(n=options.workers))
+
+
+def _names(paths: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        if path == "-":
+            yield from (line for line in map(_without_newline, sys.stdin) if line)
+        else:
+            yield path
+
+
+def _without_newline(line: str) -> str:
+    return line.rstrip("\r\n")
+
+
+def _detect(
+    sources: Sequence[Source], entry: Entry, options: argparse.Namespace, worker: Worker | None
+) -> list[dict[str, Any]]:
+    """All rows in the order of the sources; those that an earlier run of the job has are reused."""
+    done = _rows_so_far(options.run_dir) if worker else {}
+    todo = [source for source in sources if str(source.path) not in done]
+    if worker:
+        worker.event("plan", total=len(sources), done=len(sources) - len(todo), model=entry.name)
+    limits = Limits.of(load_settings())
+    pictures = [(str(s.path), lambda p=s.path: read(p, limits)) for s in todo]
+    copies = _Copies.plan(sources, options) if options.out else None
+    detector = entry.load(options.min_score)
+    results = detect_all(pictures, entry.name, detector, options.workers, copies and copies.write)
+    for result in progress(results, len(todo), _("photos")):
+        row = result.to_json()
+        done[result.name] = row
+        _report(result, quiet=bool(options.json == "-" or worker))
+        if worker:
+            worker.event("photo", **row)
+            worker.checkpoint()
+    return [done[str(source.path)] for source in sources]
+
+
+def _rows_so_far(run_dir: Path) -> dict[str, dict[str, Any]]:
+    events, _end = read_events(run_dir / "events.jsonl")
+    return {event["image"]: photo_row(event) for event in events if event["event"] == "photo"}
+
+
+def photo_row(event: Event) -> dict[str, Any]:
+    """A job's ``photo`` event as the contract's row."""
+    return {key: value for key, value in event.items() if key not in ("event", "time")}
+
+
+def _report(result: Result, *, quiet: bool) -> None:
+    if result.error is not None:
+        warn(result.error)
+    elif not quiet and result.found is not None:
+        n = len(result.found)
+        faces = ngettext("{n} face", "{n} faces", n).format(n=n)
+        scores = ", ".join(f"{score:.2f}" for score in result.found.scores)
+        say(f"{shown_name(result.name)}: {faces}" + (f" ({scores})" if n else ""))
+
+
+def _exit_code(rows: Sequence[dict[str, Any]]) -> int:
+    """1 where not a single picture could be read: then nothing of what was asked was done."""
+    failed = sum(row["error"] is not None for row in rows)
+    if failed and len(rows) > 1:
+        warn(_("{n} of {m} pictures could not be read").format(n=failed, m=len(rows)))
+    return 1 if failed == len(rows) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """Where the copy of each picture goes, and how it is made."""
+
+    targets: dict[str, Path]
+    how: Redaction | None
+
+    @classmethod
+    def plan(cls, sources: Sequence[Source], options: argparse.Namespace) -> "_Copies":
+        targets = unique_paths(options.out / source.relative for source in sources)
+        originals = {source.path.resolve() for source in sources}
+        for source, target in zip(sources, targets, strict=True):
+            suffixes = {target.with_suffix(s).resolve() for s in (".jpg", ".png", target.suffix)}
+            if suffixes & originals:
+                raise UsageError(
+                    _("--out {out} would overwrite {name}; choose another folder").format(
+                        out=options.out, name=shown_name(str(source.path))
+                    )
+                )
+        how = Redaction(style=options.redact) if options.redact else None
+        return cls({str(s.path): t for s, t in zip(sources, targets, strict=True)}, how)
+
+    def write(self, photo: Photo, result: Result) -> None:
+        assert result.found is not None
+        planned = self.targets[result.name]
+        target = planned.with_suffix(copy_suffix(photo))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, picture_copy(photo, result.found, self.how))
