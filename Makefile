@@ -31,7 +31,7 @@ format: $(VENV)/dev.stamp  ## let ruff lay out and mend the code
 	@$(BIN)/ruff check --fix .
 
 shots: $(VENV)/dev.stamp  ## photograph every page: wide and narrow, light and dark, empty, loaded, failing
-	@$(BIN)/python tools/shots.py
+	@$(BIN)/python -m tools.shots
 
 benchmark: $(VENV)/dev.stamp  ## run every benchmark; each prints what it measured
 	@$(BIN)/python -m benchmarks

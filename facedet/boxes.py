@@ -12,7 +12,7 @@ from facedet.types import FloatArray
 def areas(boxes_xyxy: FloatArray) -> FloatArray:
     """Area of each box in square pixels: (N, 4) -> (N,)."""
     sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]  # (N, 2)
-    return sides[:, 0] * sides[:, 1]
+    return np.asarray(sides[:, 0] * sides[:, 1])
 
 
 def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
@@ -22,7 +22,8 @@ def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     sides = np.clip(bottom_right - top_left, 0, None)
     inter = sides[..., 0] * sides[..., 1]  # (N, M)
     union = areas(a_xyxy)[:, None] + areas(b_xyxy)[None, :] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    iou: FloatArray = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    return iou
 
 
 def clip(boxes_xyxy: FloatArray, image_wh: tuple[int, int]) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Pictures out of values: boxes drawn on a photo, faces made unrecognisable. Pixels in, pixels out."""
+"""Pictures out of values: boxes drawn on a photo, faces made unrecognisable."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +19,7 @@ FALSE_ALARM = "#CC79A7"
 DARK_EDGE = "#10181C"
 
 RedactionStyle = Literal["blur", "pixelate", "fill"]
+RedactionShape = Literal["box", "ellipse"]
 REDACTION_STYLES: tuple[RedactionStyle, ...] = ("blur", "pixelate", "fill")
 MAX_BLOCKS = 8  # a face side keeps at most so many values: too few to know a person by
 MIN_BLOCK_PX = 4  # or a face of 8 pixels would keep every one of them
@@ -35,7 +36,7 @@ class Redaction:
     """
 
     style: RedactionStyle = "blur"
-    shape: Literal["box", "ellipse"] = "box"
+    shape: RedactionShape = "box"
     margin: float = 0.15
 
 
@@ -106,7 +107,8 @@ def _redact_one(out: Pixels, box_xyxy: FloatArray, how: Redaction) -> None:
 def _grown(box_xyxy: FloatArray, how: Redaction) -> FloatArray:
     # An ellipse through the corners of a box has axes longer by the square root of 2.
     margin = how.margin if how.shape == "box" else (1 + 2 * how.margin) * 2**0.5 / 2 - 0.5
-    return boxes.expand(box_xyxy[None], margin)[0]
+    grown: FloatArray = boxes.expand(box_xyxy[None], margin)[0]
+    return grown
 
 
 def _region(

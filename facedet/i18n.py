@@ -11,7 +11,12 @@ from pathlib import Path
 
 LOCALE_DIR = Path(__file__).parent / "locale"
 
-_current_language: Callable[[], str] = lambda: "en"
+
+def _english() -> str:
+    return "en"
+
+
+_current_language: Callable[[], str] = _english
 
 
 def use_language(current: Callable[[], str]) -> None:

@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from facedet.errors import DamagedImageError, ImageTooLargeError, NotAnImageError, shown_name
 from facedet.i18n import gettext as _
@@ -21,7 +21,10 @@ from facedet.settings import Settings
 from facedet.types import Pixels
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "HEIF")
-SUFFIXES = tuple(".jpg .jpeg .jpe .jfif .png .webp .bmp .gif .tif .tiff .avif .heic .heif".split())
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"),
+    *(".tif", ".tiff", ".avif", ".heic", ".heif"),
+)
 JPEG_QUALITY = 92
 
 # How a file begins, for an answer to "then what is it?". Only what people mix up with pictures.
@@ -133,7 +136,9 @@ def fit(pixels: Pixels, longest_side: int) -> Pixels:
         return pixels
     size = max(1, round(w * scale)), max(1, round(h * scale))
     # reducing_gap: shrink by whole steps first, which is several times faster and looks the same.
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2))
+    return np.asarray(
+        Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=2)
+    )
 
 
 def _check_bytes(size: int, name: str, limits: Limits) -> None:
@@ -163,7 +168,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     try:
         Image.init()  # Registers the plugins, once; `formats` may name only what is registered.
         return Image.open(BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise NotAnImageError(
             _("{name}: {kind}; use JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF or BMP").format(
                 name=shown_name(name), kind=_kind(data)
@@ -230,9 +235,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Deep greyscale (16 or 32 bits, or float) to 8 bits; Pillow's own conversion only cuts off."""
     values = np.asarray(image).astype(np.float64)
     values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    if image.mode.startswith("I;16") or (image.mode == "I" and 0 <= values.min() <= values.max() < 65536):
+    if image.mode.startswith("I;16") or (
+        image.mode == "I" and 0 <= values.min() <= values.max() < 65536
+    ):
         values /= 257  # The full 16-bit range: 65535 is white.
-    elif image.mode == "F" and 0 <= values.min() and values.max() <= 1:
+    elif image.mode == "F" and values.min() >= 0 and values.max() <= 1:
         values *= 255
     else:  # No range is declared: from the darkest to the brightest, as viewers do.
         low, high = values.min(), values.max()

@@ -42,7 +42,7 @@ FINAL: frozenset[State] = frozenset(("done", "stopped", "failed"))
 Event = Mapping[str, Any]
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - it is no error
     """Somebody asked the worker to stop; it unwinds to `Worker.__exit__` and ends well."""
 
 
@@ -145,7 +145,7 @@ class Look:
 def new_run_dir(runs_dir: Path, kind: str) -> Path:
     """A fresh directory ``<kind>-<time>-<random>`` below `runs_dir`; names sort by time."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    path = runs_dir / f"{kind}-{stamp}-{secrets.token_hex(4)}"
+    path = runs_dir / f"{kind}-{stamp}-{secrets.token_hex(8)}"
     path.mkdir(parents=True)
     return path
 

@@ -45,7 +45,7 @@ def _expand(name: str) -> Iterator[Source]:
     if _exists(path, "dir"):
         yield from _walk(path)
     elif not _exists(path, "file") and glob.has_magic(name):
-        matches = sorted(glob.glob(name, recursive=True))
+        matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - a Path cannot be absolute here
         if not matches:
             raise FacedetError(_("no file matches {name}").format(name=shown_name(name)))
         for match in matches:

@@ -3,16 +3,15 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from facedet.cli.output import progress, say, warn, write_json
 from facedet.detectors import Entry, load_catalogue
 from facedet.detectors.batch import Result, detect_all
 from facedet.draw import REDACTION_STYLES, Redaction
-from facedet.errors import FacedetError, UsageError, checked_score, shown_name
+from facedet.errors import UsageError, checked_score, shown_name
 from facedet.exports import copy_suffix, picture_copy
 from facedet.files import unique_paths, write_atomically
 from facedet.i18n import gettext as _
@@ -30,7 +29,8 @@ def add_parser(commands: "Subparsers") -> None:
     """Add this command."""
     parser = commands.add_parser("detect", help=_("find the faces in photos"))
     add = parser.add_argument
-    add("paths", nargs="+", metavar="PATH", help=_('file, folder or glob; "-": a list on stdin'))
+    add("paths", nargs="*", metavar="PATH", help=_('file, folder or glob; "-": a list on stdin'))
+    add("--paths-from", type=Path, metavar="FILE", help=_("a file with one path a line"))
     add("--model", default="yunet", metavar="NAME", help=_("see `facedet models`"))
     add("--min-score", type=float, metavar="S", help=_("keep faces of at least this score, 0-1"))
     add("--out", type=Path, metavar="DIR", help=_("write copies with the boxes drawn"))
@@ -48,15 +48,23 @@ def run(options: argparse.Namespace) -> int:
         options.min_score = entry.default_score
     checked_score(options.min_score)
     _check_options(options)
-    sources = find_pictures(_names(options.paths))
+    sources = find_pictures(_names(options))
     if not sources:
-        raise FacedetError(_("no picture was named"))
-    with Worker(options.run_dir) if options.run_dir else nullcontext() as worker:
-        rows = _detect(sources, entry, options, worker)
-        if options.json:
-            write_json(rows, options.json)
-        return _exit_code(rows)
+        raise UsageError(_("no picture was named; give a file, a folder, a glob or -"))
+    if options.run_dir is None:
+        return _detect_and_report(sources, entry, options, None)
+    with Worker(options.run_dir) as worker:
+        return _detect_and_report(sources, entry, options, worker)
     return 0  # stopped on request, which is no failure
+
+
+def _detect_and_report(
+    sources: Sequence[Source], entry: Entry, options: argparse.Namespace, worker: Worker | None
+) -> int:
+    rows = _detect(sources, entry, options, worker)
+    if options.json:
+        write_json(rows, options.json)
+    return _exit_code(rows)
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -66,16 +74,20 @@ def _check_options(options: argparse.Namespace) -> None:
         raise UsageError(_("--workers is {n}: give 1 to 256").format(n=options.workers))
 
 
-def _names(paths: Sequence[str]) -> Iterator[str]:
-    for path in paths:
+def _names(options: argparse.Namespace) -> Iterator[str]:
+    for path in options.paths:
         if path == "-":
-            yield from (line for line in map(_without_newline, sys.stdin) if line)
+            yield from _lines(sys.stdin)
         else:
             yield path
+    if options.paths_from:
+        with options.paths_from.open(encoding="utf-8") as file:
+            yield from _lines(file)
 
 
-def _without_newline(line: str) -> str:
-    return line.rstrip("\r\n")
+def _lines(file: TextIO) -> Iterator[str]:
+    names = (line.rstrip("\r\n") for line in file)
+    return (name for name in names if name)
 
 
 def _detect(
@@ -88,9 +100,9 @@ def _detect(
         worker.event("plan", total=len(sources), done=len(sources) - len(todo), model=entry.name)
     limits = Limits.of(load_settings())
     pictures = [(str(s.path), lambda p=s.path: read(p, limits)) for s in todo]
-    copies = _Copies.plan(sources, options) if options.out else None
+    use = _Copies.plan(sources, options).write if options.out else None
     detector = entry.load(options.min_score)
-    results = detect_all(pictures, entry.name, detector, options.workers, copies and copies.write)
+    results = detect_all(pictures, entry.name, detector, options.workers, use)
     for result in progress(results, len(todo), _("photos")):
         row = result.to_json()
         done[result.name] = row

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,12 +43,13 @@ def run(options: argparse.Namespace) -> int:
     rows = [photo_row(event) for event in events if event["event"] == "photo"]
     if not rows:
         raise FacedetError(_("{job} holds no detected photo").format(job=options.job))
-    with Worker(options.run_dir) if options.run_dir else nullcontext() as worker:
-        if worker:
-            worker.event("plan", total=len(rows), done=0)
+    if options.run_dir is None:
+        write_zip(options.out, _files(rows, options, None))
+        say(str(options.out))
+        return 0
+    with Worker(options.run_dir) as worker:
+        worker.event("plan", total=len(rows), done=0)
         write_zip(options.out, _files(rows, options, worker))
-        if not worker:
-            say(str(options.out))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Several detectors on one photo: which faces do they share, and which did only one of them find?"""
+"""Several detectors on one photo: which faces do they share, which did only one of them find?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -53,7 +53,7 @@ def load_catalogue(settings: Settings | None = None) -> Catalogue:
 
 
 def _with_unique_names(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Two files may share a stem, or one may be called like a built-in: the later adds its suffix."""
+    """Two files may share a stem, or be called like a built-in: the later one gets a number."""
     seen: set[str] = set()
     for entry in entries:
         name, n = entry.name, 2

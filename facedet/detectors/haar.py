@@ -54,8 +54,7 @@ class Haar:
 
 
 def _squash(weights: np.ndarray) -> FloatArray:
-    scores: FloatArray = 1 / (1 + np.exp(-(weights - WEIGHT_AT_HALF) / WEIGHT_SCALE))
-    return scores.astype(np.float32)
+    return (1 / (1 + np.exp(-(weights - WEIGHT_AT_HALF) / WEIGHT_SCALE))).astype(np.float32)
 
 
 def entries() -> list[Entry]:

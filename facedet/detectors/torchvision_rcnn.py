@@ -141,5 +141,3 @@ def _inspected(path: Path, _size: int, _mtime_ns: int) -> tuple[Config | None, s
         return inspect(path), None
     except CheckpointError as error:
         return None, str(error)
-
-

@@ -51,14 +51,17 @@ class YuNet:
             bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
         with self._pool.borrow() as net:
             net.setInputSize((bgr.shape[1], bgr.shape[0]))
-            _ok, rows = net.detect(bgr)
-        if rows is None:
-            return Detections.empty((w, h))
+            rows = _rows(net, bgr)
         return _from_rows(rows, (w / bgr.shape[1], h / bgr.shape[0]), (w, h))
 
     def detect_many(self, photos: Sequence[Pixels]) -> list[Detections]:
         """See `Detector`."""
         return [self.detect(pixels) for pixels in photos]
+
+
+def _rows(net: cv2.FaceDetectorYN, bgr: np.ndarray) -> np.ndarray:
+    rows: np.ndarray | None = net.detect(bgr)[1]
+    return np.empty((0, 15), np.float32) if rows is None else rows  # OpenCV's word for nothing
 
 
 def _from_rows(

@@ -111,9 +111,7 @@ def from_yolo(text: str, image_wh: tuple[int, int], name: str = "labels.txt") ->
                     name=name, line=number, text=line[:60]
                 )
             ) from error
-        rows.append(
-            ((cx - bw / 2) * w, (cy - bh / 2) * h, (cx + bw / 2) * w, (cy + bh / 2) * h)
-        )
+        rows.append(((cx - bw / 2) * w, (cy - bh / 2) * h, (cx + bw / 2) * w, (cy + bh / 2) * h))
     return _certain(as_boxes(rows), image_wh)
 
 

@@ -1,0 +1,65 @@
+"""Example photographs that come with installed packages: free to use, on disk without a network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from facedet.i18n import gettext as _
+from facedet.images import encode, fit, read
+from facedet.packages import package_file
+from facedet.types import Pixels
+
+GROUND_RGB = (58, 70, 78)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One photograph: an id, a name for people, who made it, and its bytes on demand."""
+
+    id: str
+    title: str
+    credit: str
+    load: Callable[[], bytes]
+
+
+def find_examples() -> list[Example]:
+    """The examples whose packages are installed; may be empty."""
+    astronaut = package_file("skimage", "data", "astronaut.png")
+    hopper = package_file("matplotlib", "mpl-data", "sample_data", "grace_hopper.jpg")
+    cat = package_file("skimage", "data", "chelsea.png")
+    rocket = package_file("skimage", "data", "rocket.jpg")
+    nasa, navy = _("NASA, public domain"), _("US Navy, public domain")
+    found = [
+        ("astronaut", _("Eileen Collins, astronaut"), nasa, astronaut),
+        ("hopper", _("Grace Hopper, computer scientist"), navy, hopper),
+        ("cat", _("A cat: no human face"), _("Stéfan van der Walt, CC0"), cat),
+        ("rocket", _("A rocket: no face at all"), _("SpaceX, CC0"), rocket),
+    ]
+    examples = [Example(i, t, c, path.read_bytes) for i, t, c, path in found if path]
+    if astronaut and hopper:
+        both = partial(_side_by_side, astronaut, hopper)
+        credit = f"{nasa}; {navy}"
+        examples.insert(0, Example("both", _("Two people on one canvas"), credit, both))
+    return examples
+
+
+def _side_by_side(*paths: Path) -> bytes:
+    """The photos next to each other at one height, with a frame: a JPEG of 1,200 x 760 at most."""
+    photos = [_at_height(read(path).pixels, 600) for path in paths]
+    edge = 40
+    width = sum(p.shape[1] for p in photos) + edge * (len(photos) + 1)
+    canvas = np.full((600 + 2 * edge, width, 3), GROUND_RGB, np.uint8)
+    x = edge
+    for photo in photos:
+        h, w = photo.shape[:2]
+        canvas[edge : edge + h, x : x + w] = photo
+        x += w + edge
+    return encode(canvas)
+
+
+def _at_height(pixels: Pixels, height: int) -> Pixels:
+    h, w = pixels.shape[:2]
+    return fit(pixels, round(max(h, w) * min(1.0, height / h)))

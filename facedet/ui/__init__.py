@@ -1,0 +1,1 @@
+"""What pages share: the box canvas, thumbnails, caches, errors on screen. Imports Streamlit."""

@@ -1,0 +1,129 @@
+"""Where a photo comes from: a file, an example, the camera, the clipboard. The last one given wins.
+
+What was given is kept as plain values in the session, so that it stays when a widget goes.
+"""
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from facedet.batches import start_batch
+from facedet.errors import FacedetError
+from facedet.examples import find_examples
+from facedet.i18n import gettext as _
+from facedet.images import SUFFIXES
+from facedet.settings import load_settings
+from facedet.ui import look, thumbnails
+from facedet.ui.shell import plain, show_error
+
+PHOTO, MODEL, EXAMPLE, ERROR = "detect.photo", "detect.model", "detect.example", "detect.error"
+UPLOAD_ROUND = "detect.upload_round"  # part of the uploader's key: a new one empties it
+BATCH = "batch"  # in the address: a reload, or another tab, finds the running job
+
+
+def given_photo() -> look.Given | None:
+    """The one photo that is on the table, if any."""
+    name_and_data = st.session_state.get(PHOTO)
+    return look.Given.of(*name_and_data) if name_and_data else None
+
+
+def give(name: str, data: bytes, example: str | None = None) -> None:
+    """Put one photo on the table; a batch that lay there is left."""
+    st.session_state[PHOTO] = (name, data)
+    st.session_state[EXAMPLE] = example
+    st.query_params.pop(BATCH, None)
+
+
+def choose() -> bool:
+    """The controls: file or camera, and the examples to click. Returns whether the camera is on."""
+    sources = {"file": _("File"), "camera": _("Camera")}
+    source = st.segmented_control(
+        _("Photo from"),
+        list(sources),
+        format_func=sources.__getitem__,
+        default="file",
+        required=True,
+        key="detect.source",
+        width="stretch",
+    )
+    if source == "camera":
+        st.caption(
+            _(
+                "No picture? Allow the camera in the browser's address bar. Browsers give it only "
+                "to https addresses and to localhost: on another computer, upload a photo instead."
+            )
+        )
+    else:
+        _upload()
+    if (error := st.session_state.pop(ERROR, None)) is not None:
+        show_error(FacedetError(error))
+    _examples()
+    return source == "camera"
+
+
+def _upload() -> None:
+    key = f"detect.upload.{st.session_state.setdefault(UPLOAD_ROUND, 0)}"
+    st.file_uploader(
+        _("Drop one photo or many"),
+        # The content decides what a file is; suffixes only help the file dialog.
+        type=None,
+        accept_multiple_files=True,
+        key=key,
+        on_change=_take_upload,
+        args=(key,),
+        help=_("{formats}. You may also paste a picture: Ctrl+V.").format(
+            formats=", ".join(s.lstrip(".") for s in SUFFIXES)
+        ),
+    )
+
+
+def _take_upload(key: str) -> None:
+    files: list[UploadedFile] = st.session_state[key]
+    if len(files) == 1:
+        give(files[0].name, files[0].getvalue())
+    elif files:
+        photos = [(file.name, file.getvalue()) for file in files]
+        try:
+            batch = start_batch(load_settings(), photos, st.session_state[MODEL])
+        except (FacedetError, OSError) as error:
+            st.session_state[ERROR] = str(error)
+        else:
+            st.query_params[BATCH] = batch.id
+            st.session_state[PHOTO] = None
+            st.session_state[UPLOAD_ROUND] += 1  # The workspace has them now; let memory go.
+
+
+def camera() -> None:
+    """The camera's picture, large; call where there is room for it."""
+    st.camera_input(
+        _("Take a picture"), key="detect.camera", resolution="720p", on_change=_take_camera
+    )
+
+
+def _take_camera() -> None:
+    picture: UploadedFile | None = st.session_state["detect.camera"]
+    if picture is not None:
+        give(_("camera.jpg"), picture.getvalue())
+
+
+def _examples() -> None:
+    examples = {example.id: example for example in find_examples()}
+    if not examples:
+        return
+    st.caption(_("Or click an example:"))
+    tiles = _example_tiles()
+    selected = st.session_state.get(EXAMPLE)
+    picked = thumbnails.show("detect.examples", _("Examples"), tiles, selected=selected)
+    if picked in examples:
+        give(f"{picked}.jpg", examples[picked].load(), picked)
+        st.rerun()
+    if selected in examples:
+        example = examples[selected]
+        st.caption(plain(f"{example.title} ({example.credit})"))
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _example_tiles() -> list[thumbnails.Tile]:
+    return [
+        thumbnails.Tile(id=e.id, title=e.title, src=look.thumbnail_url(e.load()))
+        for e in find_examples()
+    ]

@@ -1,0 +1,51 @@
+"""What every screen has around it: title and question, the workspace in the sidebar, errors."""
+
+import re
+
+import streamlit as st
+
+from facedet import i18n
+from facedet.errors import FacedetError
+from facedet.i18n import gettext as _
+from facedet.settings import load_settings
+from facedet.ui.assets import UI_DIR
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+
+
+def start() -> None:
+    """Set up the window; call first in `app.py`."""
+    i18n.use_language(_language)
+    st.set_page_config(
+        page_title=_("Face detection lab"),
+        page_icon=str(UI_DIR / "icon.svg"),  # an icon by name would be fetched from the internet
+        layout="wide",
+    )
+    with st.sidebar:
+        st.markdown("**" + _("Face detection lab") + "**")
+        home = load_settings().home
+        st.caption(
+            _("Workspace, the only folder that the lab writes to: {path}").format(
+                path=plain(str(home))
+            )
+        )
+
+
+def heading(title: str, question: str) -> None:
+    """A screen's title, and the one question that it answers."""
+    st.title(title, anchor=False)
+    st.markdown(question)
+
+
+def show_error(error: FacedetError) -> None:
+    """An error where it happened, in its own words."""
+    st.error(plain(str(error)), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """Text of strangers, safe in Markdown: every character means itself."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _language() -> str:
+    return str(st.session_state.get("language", "en"))

@@ -1,0 +1,138 @@
+"""The "take away" dialog: one photo with boxes, redacted, or its boxes in four formats."""
+
+from pathlib import PurePath
+
+import numpy as np
+import streamlit as st
+
+from facedet.draw import Redaction, RedactionShape, RedactionStyle, redact
+from facedet.exports import (
+    PICTURE_SUFFIX,
+    LabelFormat,
+    copy_format,
+    copy_suffix,
+    label_files,
+    picture_copy,
+)
+from facedet.files import safe_name
+from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
+from facedet.images import Photo, fit
+from facedet.types import Detections
+from facedet.ui import look
+
+PREVIEW_PX = 700
+
+
+def open_dialog(given: look.Given, found: Detections, chosen: tuple[int, ...], model: str) -> None:
+    """Open it for the faces `found`; `chosen` are indices of those that were clicked."""
+    st.dialog(_("Take away"), width="medium")(_body)(given, found, chosen, model)
+
+
+def _body(given: look.Given, found: Detections, chosen: tuple[int, ...], model: str) -> None:
+    faces = ngettext("{n} face", "{n} faces", len(found)).format(n=len(found))
+    st.markdown(
+        _("{faces}, at the score that you set. No camera data or place goes with it.").format(
+            faces=faces
+        )
+    )
+    kept = found
+    if chosen and st.toggle(_("Only the {n} chosen").format(n=len(chosen)), value=True):
+        kept = found[np.array(chosen, np.intp)]
+    photo = look.open_given(given)
+    stem = PurePath(safe_name(given.name)).stem
+    boxes, redacted, labels = st.tabs([_("With boxes"), _("Redacted"), _("Labels")])
+    with boxes:
+        _picture(photo, kept, stem)
+    with redacted:
+        _redacted(photo, kept, stem)
+    with labels:
+        _labels(kept, f"{stem}{copy_suffix(photo)}", model)
+
+
+def _picture(photo: Photo, found: Detections, stem: str) -> None:
+    st.download_button(
+        _("Download the picture with boxes"),
+        lambda: picture_copy(photo, found),
+        file_name=f"{stem}-boxes{copy_suffix(photo)}",
+        mime=_mime(photo),
+        on_click="ignore",
+        type="primary",
+        icon=":material/download:",
+        key="take.boxes",
+    )
+    w, h = photo.image_wh
+    st.caption(_("Full size: {w:,} x {h:,} pixels.").format(w=w, h=h))
+
+
+def _redacted(photo: Photo, found: Detections, stem: str) -> None:
+    how = _redaction_controls()
+    hidden = redact(photo.pixels, found, how)
+    n = len(found)
+    st.image(
+        fit(hidden, PREVIEW_PX),
+        alt=ngettext("The photo with {n} face hidden", "The photo with {n} faces hidden", n).format(
+            n=n
+        ),
+        width="stretch",
+    )
+    st.download_button(
+        _("Download the redacted picture"),
+        lambda: picture_copy(photo, found, how),
+        file_name=f"{stem}-redacted{copy_suffix(photo)}",
+        mime=_mime(photo),
+        on_click="ignore",
+        type="primary",
+        icon=":material/download:",
+        key="take.redacted",
+    )
+    st.caption(
+        _("This cannot be undone: each face is first averaged to 8 x 8 values at most.")
+        if how.style != "fill"
+        else _("This cannot be undone: the faces are painted over.")
+    )
+
+
+def _redaction_controls() -> Redaction:
+    styles: dict[RedactionStyle, str] = {
+        "blur": _("Blur"),
+        "pixelate": _("Pixelate"),
+        "fill": _("Fill"),
+    }
+    shapes: dict[RedactionShape, str] = {"box": _("Box"), "ellipse": _("Ellipse")}
+    left, right = st.columns(2)
+    style = left.segmented_control(
+        _("How"), list(styles), default="blur", required=True, format_func=styles.__getitem__
+    )
+    shape = right.segmented_control(
+        _("Shape"), list(shapes), default="box", required=True, format_func=shapes.__getitem__
+    )
+    margin = st.slider(_("Margin around the box, % of its side"), 0, 60, 15, step=5)
+    return Redaction(style=style, shape=shape, margin=margin / 100)
+
+
+def _labels(found: Detections, image_name: str, model: str) -> None:
+    formats: dict[LabelFormat, tuple[str, str]] = {
+        "csv": (_("CSV"), _("the lab's label table: x1, y1, x2, y2 in pixels")),
+        "coco": (_("COCO JSON"), _("left, top, width, height in pixels")),
+        "yolo": (_("YOLO"), _("centre and size, 0 to 1")),
+        "voc": (_("Pascal VOC"), _("XML, whole pixels counted from 1")),
+    }
+    for format, (title, meaning) in formats.items():
+        file = label_files([(image_name, found)], format, model)[0]
+        name, note = st.columns([1, 2], vertical_alignment="center")
+        name.download_button(
+            title,
+            file.data,
+            file_name=PurePath(file.path).name,
+            on_click="ignore",
+            icon=":material/download:",
+            key=f"take.{format}",
+            width="stretch",
+        )
+        note.caption(meaning)
+
+
+def _mime(photo: Photo) -> str:
+    assert copy_format(photo) in PICTURE_SUFFIX
+    return f"image/{copy_format(photo).lower()}"

@@ -1,0 +1,81 @@
+"""Detect: where are the faces in this photo, and how sure is the detector?"""
+
+import streamlit as st
+
+from facedet.batches import open_batch
+from facedet.detectors import Entry
+from facedet.errors import FacedetError
+from facedet.i18n import gettext as _
+from facedet.settings import load_settings
+from facedet.ui import batch_view, canvas, detector_choice, look, photo_source, shell, take_away
+from facedet.ui.photo_source import BATCH
+
+
+def page() -> None:
+    shell.heading(
+        _("Detect"), _("Where are the faces in this photo, and how sure is the detector?")
+    )
+    picture, controls = st.columns([2.3, 1], gap="large")
+    with controls:
+        camera_on = photo_source.choose()
+        models = detector_choice.choose()
+    with picture:
+        with st.container():
+            show(models, camera_on)
+        if camera_on:
+            photo_source.camera()
+
+
+def show(models: list[Entry], camera_on: bool) -> None:
+    try:
+        if BATCH in st.query_params:
+            show_batch(models)
+        elif (given := photo_source.given_photo()) is not None:
+            show_photo(given, models)
+        elif not camera_on:
+            invite()
+    except FacedetError as error:
+        shell.show_error(error)
+
+
+def invite() -> None:
+    asked = canvas.show_empty(
+        "detect.canvas",
+        _("Boxes will appear here"),
+        _("Drop a photo, paste one with Ctrl+V, or click an example."),
+    )
+    react(asked)
+
+
+def show_photo(given: look.Given, models: list[Entry]) -> None:
+    try:
+        picture = look.picture_of(given)
+    except FacedetError:
+        invite()
+        raise
+    results = [(entry, look.find_faces(given, entry.name)) for entry in models]
+    panes = [detector_choice.pane_of(entry, result) for entry, result in results]
+    react(canvas.show("detect.canvas", picture, panes), given)
+
+
+def show_batch(models: list[Entry]) -> None:
+    batch = open_batch(load_settings(), st.query_params[BATCH])
+    if (given := batch_view.opened(batch)) is not None:
+        batch_view.back_button()
+        show_photo(given, models)
+    else:
+        batch_view.show(batch, models[0])
+
+
+def react(asked: canvas.TakeAway | canvas.Pasted | None, given: look.Given | None = None) -> None:
+    if isinstance(asked, canvas.Pasted):
+        photo_source.give(asked.name, asked.data)
+        st.rerun()
+    elif asked is not None and given is not None and asked.photo == given.key:
+        result = look.find_faces(given, asked.model)
+        if result.found is not None:
+            found = result.found.at_least(asked.min_score)
+            take_away.open_dialog(given, found, asked.chosen, asked.model)
+
+
+page()

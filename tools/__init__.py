@@ -1,0 +1,1 @@
+"""Tools around the lab: a server and a browser for tests and benchmarks, screenshots."""
