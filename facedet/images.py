@@ -6,6 +6,7 @@ that no place or camera (EXIF, XMP) is ever passed on.
 """
 
 import struct
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -36,6 +37,9 @@ _OTHER_KINDS = (
     (b"\x1aE\xdf\xa3", "a WebM or Matroska video"),
 )
 
+# What Pillow remarks on odd metadata changes nothing in the picture.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+
 # Our own check of the pixels comes first and is the only limit; Pillow's would only warn.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -45,7 +49,7 @@ class Limits:
     """The largest picture to accept: bytes of the file, pixels (width x height) when decoded."""
 
     max_bytes: int = 100_000_000
-    max_pixels: int = 64_000_000
+    max_pixels: int = 50_000_000
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -233,28 +237,26 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Deep greyscale (16 or 32 bits, or float) to 8 bits; Pillow's own conversion only cuts off."""
-    values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
-    if image.mode.startswith("I;16") or (
-        image.mode == "I" and 0 <= values.min() <= values.max() < 65536
-    ):
-        values /= 257  # The full 16-bit range: 65535 is white.
-    elif image.mode == "F" and values.min() >= 0 and values.max() <= 1:
-        values *= 255
-    else:  # No range is declared: from the darkest to the brightest, as viewers do.
-        low, high = values.min(), values.max()
-        values = (values - low) * (255 / (high - low) if high > low else 1)
-    eight: npt.NDArray[np.uint8] = values.round().astype(np.uint8)
-    return Image.fromarray(eight)
+    deep = np.asarray(image)
+    if image.mode.startswith("I;16") or (deep.dtype.kind == "i" and _is_sixteen_bit(deep)):
+        return Image.fromarray((deep >> 8).astype(np.uint8))  # the full range: 65535 is white
+    values = np.nan_to_num(deep.astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "F" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    # Otherwise no range is declared: from the darkest to the brightest, as viewers do.
+    eight = (values - low) * (255 / (high - low) if high > low else 1)
+    return Image.fromarray(eight.round().astype(np.uint8))
+
+
+def _is_sixteen_bit(values: npt.NDArray[np.signedinteger]) -> bool:
+    return bool(values.min() >= 0 and values.max() < 1 << 16)
 
 
 def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
-    alpha = image.getchannel("A")
-    rgb = image.convert("RGB")
-    if profile:
-        rgb = _to_srgb(rgb, profile).convert("RGB")
     canvas = Image.new("RGB", image.size, "white")
-    canvas.paste(rgb, mask=alpha)
+    coloured = _to_srgb(image.convert("RGB"), profile) if profile else image
+    canvas.paste(coloured, mask=image)  # the mask is the alpha channel of an RGBA image
     return canvas
 
 

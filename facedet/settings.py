@@ -4,7 +4,7 @@
 ``FACEDET_HOME``            the workspace: datasets, runs, caches. Default: ``workspace`` in the
                             checkout, or ``~/facedet`` where the package is installed elsewhere.
 ``FACEDET_MODELS``          more checkpoints, beside the checkout's ``models``.
-``FACEDET_MAX_MEGAPIXELS``  largest picture to decode, in millions of pixels. Default 64.
+``FACEDET_MAX_MEGAPIXELS``  largest picture to decode, in millions of pixels. Default 50.
 ``FACEDET_MAX_MEGABYTES``   largest picture file to read, in millions of bytes. Default 100.
 ==========================  =======================================================================
 """
@@ -50,7 +50,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         home=Path(environ.get("FACEDET_HOME") or _default_home()).expanduser().absolute(),
         models_dirs=(CHECKOUT / "models", *([Path(extra_models)] if extra_models else [])),
-        max_image_pixels=_millions(environ, "FACEDET_MAX_MEGAPIXELS", 64),
+        max_image_pixels=_millions(environ, "FACEDET_MAX_MEGAPIXELS", 50),
         max_image_bytes=_millions(environ, "FACEDET_MAX_MEGABYTES", 100),
     )
 
