@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from facedet.boxes import as_boxes
 from facedet.cli.detect import photo_row
 from facedet.cli.output import progress, say
+from facedet.detectors.batch import detections_of
 from facedet.draw import REDACTION_STYLES, Redaction
 from facedet.errors import FacedetError, ImageError, checked_score
 from facedet.exports import LABEL_FORMATS, File, copy_suffix, label_files, picture_copy, write_zip
@@ -79,11 +77,3 @@ def _files(
         yield from label_files(labelled, label_format, str(rows[0]["model"]))
     if unread:
         yield File("not-read.txt", "".join(unread).encode())
-
-
-def detections_of(row: Event) -> Detections:
-    """The faces of a row of ``detect --json`` as `Detections`."""
-    faces = row["faces"]
-    boxes_xyxy = as_boxes([[face[key] for key in ("x1", "y1", "x2", "y2")] for face in faces])
-    scores = np.array([face["score"] for face in faces], np.float32)
-    return Detections(boxes_xyxy, scores, (row["width"], row["height"]))

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +10,9 @@ from time import perf_counter
 from typing import Any
 
 import cv2
+import numpy as np
 
+from facedet.boxes import as_boxes
 from facedet.detectors.base import Detector
 from facedet.errors import ImageError
 from facedet.images import Photo
@@ -63,6 +65,14 @@ def faces_json(found: Detections | None) -> list[dict[str, float]]:
         dict(zip(keys, [*map(float, box), float(score)], strict=True))
         for box, score in zip(found.boxes_xyxy, found.scores, strict=True)
     ]
+
+
+def detections_of(row: Mapping[str, Any]) -> Detections:
+    """The faces of a row that `Result.to_json` made and that has no error."""
+    faces = row["faces"]
+    boxes_xyxy = as_boxes([[face[key] for key in ("x1", "y1", "x2", "y2")] for face in faces])
+    scores = np.array([face["score"] for face in faces], np.float32)
+    return Detections(boxes_xyxy, scores, (row["width"], row["height"]))
 
 
 def detect_one(

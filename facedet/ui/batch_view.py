@@ -7,8 +7,8 @@ import streamlit as st
 
 from facedet import jobs
 from facedet.batches import Batch, progress_of
-from facedet.cli.pack import detections_of
 from facedet.detectors import Entry
+from facedet.detectors.batch import detections_of
 from facedet.draw import REDACTION_STYLES
 from facedet.errors import FacedetError, ImageError
 from facedet.i18n import gettext as _
