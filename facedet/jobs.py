@@ -16,6 +16,7 @@ used by a page. Both talk through the files alone, so either may die and come ba
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -76,6 +77,8 @@ class Worker:
         (self.run_dir / "control").write_text("")
         self._beat()
         threading.Thread(target=self._keep_beating, daemon=True).start()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _stop_now)
         self.event("state", state="running")
         return self
 
@@ -234,6 +237,10 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     whole = data[: data.rfind(b"\n") + 1]
     events = [event for line in whole.splitlines() if (event := _parse_event(line)) is not None]
     return events, offset + len(whole)
+
+
+def _stop_now(_signal: int, _frame: object) -> None:
+    raise Stopped
 
 
 def _parse_event(line: bytes) -> Event | None:

@@ -30,7 +30,7 @@ function keepInside(view, [imageW, imageH], [stageW, stageH]) {
 
 // The view that shows one box large, with its surroundings.
 function viewOfBox([x1, y1, x2, y2], imageWh, stageWh) {
-  const wanted = Math.min(stageWh[0] / (3 * (x2 - x1 + 1)), stageWh[1] / (3 * (y2 - y1 + 1)));
+  const wanted = Math.min(stageWh[0] / (1.8 * (x2 - x1 + 1)), stageWh[1] / (1.8 * (y2 - y1 + 1)));
   const scale = Math.min(MAX_SCALE, Math.max(fitView(imageWh, stageWh).scale, wanted));
   const view = {
     scale,

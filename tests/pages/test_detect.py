@@ -1,0 +1,107 @@
+"""The Detect page run without a browser: what stands there, and that nothing raises."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from facedet import jobs
+from tests.test_jobs import wait_for
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = str(ROOT / "app.py")
+
+
+@pytest.fixture
+def app() -> AppTest:
+    return AppTest.from_file(PAGE, default_timeout=20)
+
+
+def canvas_data(app: AppTest) -> dict[str, object]:
+    """What the box canvas was given."""
+    protos = [element.proto for element in app.get("bidi_component")]
+    [canvas] = [proto for proto in protos if proto.component_name == "facedet_canvas"]
+    return json.loads(canvas.mixed.json or canvas.json)
+
+
+def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    uploads = [(name, data, "application/octet-stream") for name, data in files]
+    return app.file_uploader[0].set_value(uploads).run()
+
+
+def test_the_first_screen_invites(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "Detect"
+    assert canvas_data(app)["empty"]["title"] == "Boxes will appear here"
+    assert str(app.sidebar.caption[0].value).endswith("home")
+
+
+def test_a_photo_gives_boxes(app: AppTest, both_jpeg: bytes) -> None:
+    upload(app.run(), ("two.jpg", both_jpeg))
+    assert not app.exception
+    [pane] = canvas_data(app)["panes"]
+    assert len([box for box in pane["boxes"] if box[4] >= pane["threshold"]]) == 2
+    assert [label for label, _value in pane["facts"]] == ["Detector", "Decoding", "Photo"]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [(b"", "empty"), (b"<html>", "web page"), (b"\xff\xd8\xff\xe0 half", "damaged")],
+)
+def test_a_bad_file_says_why_and_keeps_the_page(app: AppTest, data: bytes, says: str) -> None:
+    upload(app.run(), ("<script>*x*.jpg", data))
+    assert not app.exception
+    assert says in app.error[0].value
+    assert "\\<script\\>" in app.error[0].value
+    assert canvas_data(app)["empty"]
+
+
+def test_two_detectors_side_by_side(app: AppTest, both_jpeg: bytes) -> None:
+    upload(app.run(), ("two.jpg", both_jpeg))
+    app.toggle[0].set_value(True).run()
+    assert not app.exception
+    panes = canvas_data(app)["panes"]
+    assert [pane["name"] for pane in panes] == ["yunet", "haar"]
+    shared = set.intersection(*({box[5] for box in pane["boxes"]} for pane in panes))
+    assert len(shared) == 2
+
+
+def test_many_photos_become_a_job_that_the_address_finds_again(
+    app: AppTest, both_jpeg: bytes, home: Path
+) -> None:
+    upload(app.run(), ("a.jpg", both_jpeg), ("b.jpg", both_jpeg[:999]), ("c.jpg", both_jpeg))
+    assert not app.exception
+    given = app.query_params["batch"]
+    batch_id = given if isinstance(given, str) else given[0]
+    wait_for(lambda: jobs.look(home / "runs" / batch_id).state in jobs.FINAL)
+    later = AppTest.from_file(PAGE, default_timeout=20)
+    later.query_params["batch"] = batch_id
+    later.run()
+    assert not later.exception
+    assert {m.label: m.value for m in later.metric} == {
+        "Photos": "3",
+        "Faces": "4",
+        "Without a face": "0",
+        "Not readable": "1",
+    }
+
+
+def test_an_address_of_a_batch_that_is_gone_says_so(app: AppTest) -> None:
+    app.query_params["batch"] = "../../etc"
+    app.run()
+    assert not app.exception
+    assert "not here any more" in app.error[0].value
+
+
+def test_the_first_page_loads_no_torch() -> None:
+    import subprocess
+
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest;"
+        f"app = AppTest.from_file({PAGE!r}, default_timeout=30).run(); assert not app.exception;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True)
