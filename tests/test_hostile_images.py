@@ -1,4 +1,4 @@
-"""Every file of Pillow's collection ends in detections or in a typed error, soon and within 1 GiB."""
+"""Every file of Pillow's collection ends in detections or a typed error, soon, within 1 GiB."""
 
 import json
 import subprocess

@@ -78,18 +78,24 @@ def _upload() -> None:
 
 def _take_upload(key: str) -> None:
     files: list[UploadedFile] = st.session_state[key]
+    if not files:
+        return
     if len(files) == 1:
         give(files[0].name, files[0].getvalue())
-    elif files:
-        photos = [(file.name, file.getvalue()) for file in files]
-        try:
-            batch = start_batch(load_settings(), photos, st.session_state[MODEL])
-        except (FacedetError, OSError) as error:
-            st.session_state[ERROR] = str(error)
-        else:
-            st.query_params[BATCH] = batch.id
-            st.session_state[PHOTO] = None
-            st.session_state[UPLOAD_ROUND] += 1  # The workspace has them now; let memory go.
+    else:
+        _start_batch([(file.name, file.getvalue()) for file in files])
+    # An empty uploader: the next drop is a new photo, not one more beside this one.
+    st.session_state[UPLOAD_ROUND] += 1
+
+
+def _start_batch(photos: list[tuple[str, bytes]]) -> None:
+    try:
+        batch = start_batch(load_settings(), photos, st.session_state[MODEL])
+    except (FacedetError, OSError) as error:
+        st.session_state[ERROR] = str(error)
+    else:
+        st.query_params[BATCH] = batch.id
+        st.session_state[PHOTO] = st.session_state[EXAMPLE] = None
 
 
 def camera() -> None:
