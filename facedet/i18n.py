@@ -25,6 +25,11 @@ def use_language(current: Callable[[], str]) -> None:
     _current_language = current
 
 
+def language() -> str:
+    """In which language answers are given now; part of the key of whatever keeps sentences."""
+    return _current_language()
+
+
 def gettext(message: str) -> str:
     """The message in the reader's language, or as it is where no translation exists."""
     return _catalogue(_current_language()).gettext(message)

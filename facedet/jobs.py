@@ -168,6 +168,7 @@ def start(run_dir: Path, arguments: Sequence[str], memo: Mapping[str, Any] | Non
     write_atomically(run_dir / "config.json", json.dumps(config, ensure_ascii=False, indent=1))
     (run_dir / "control").write_text("")
     (run_dir / "heartbeat").touch()
+    _note_start(run_dir / "events.jsonl")
     command = [sys.executable, "-m", "facedet", *arguments, "--run-dir", str(run_dir)]
     package_root = Path(__file__).resolve().parent.parent
     with (run_dir / "log.txt").open("ab") as log:
@@ -237,6 +238,15 @@ def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     whole = data[: data.rfind(b"\n") + 1]
     events = [event for line in whole.splitlines() if (event := _parse_event(line)) is not None]
     return events, offset + len(whole)
+
+
+def _note_start(path: Path) -> None:
+    """A run that is taken up again is no longer stopped, even before its process has begun."""
+    _end_torn_line(path)
+    with path.open("a", encoding="utf-8") as events:
+        events.write(
+            json.dumps({"event": "state", "time": time.time(), "state": "starting"}) + "\n"
+        )
 
 
 def _stop_now(_signal: int, _frame: object) -> None:

@@ -53,8 +53,7 @@ def show_photo(given: look.Given, models: list[Entry]) -> None:
     except FacedetError:
         invite()
         raise
-    results = [(entry, look.find_faces(given, entry.name)) for entry in models]
-    panes = [detector_choice.pane_of(entry, result) for entry, result in results]
+    panes = [detector_choice.pane_of(entry, given) for entry in models]
     react(canvas.show("detect.canvas", picture, panes), given)
 
 
@@ -64,7 +63,7 @@ def show_batch(models: list[Entry]) -> None:
         batch_view.back_button()
         show_photo(given, models)
     else:
-        batch_view.show(batch, models[0])
+        batch_view.show(batch)
 
 
 def react(asked: canvas.TakeAway | canvas.Pasted | None, given: look.Given | None = None) -> None:

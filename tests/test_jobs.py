@@ -186,6 +186,7 @@ def test_a_detached_command_runs_to_its_end(run_dir: Path, both_jpeg: bytes) -> 
     assert [len(e["faces"]) for e in now.events if e["event"] == "photo"] == [2]
     assert jobs.read_config(run_dir)["memo"] == {"note": "mine"}
     jobs.resume(run_dir)
+    assert look(run_dir).state not in jobs.FINAL
     wait_for(lambda: states(run_dir).count("done") == 2)
     # Nothing was left to do: no photo was looked at twice.
     assert len([e for e in look(run_dir).events if e["event"] == "photo"]) == 1

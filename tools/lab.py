@@ -48,6 +48,7 @@ def running_lab(home: Path) -> Iterator[Lab]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command += ["--server.headless", "true"]
     environ = {**os.environ, "FACEDET_HOME": str(home)}
     began = time.perf_counter()
     log = home.with_suffix(".log").open("wb")

@@ -14,7 +14,6 @@ from facedet.errors import FacedetError, UsageError
 from facedet.i18n import gettext as _
 
 COMMANDS = (detect, models, pack)
-DESCRIPTION = "Find faces in photos, and follow the whole road of a face detector."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,7 +25,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = _Parser(prog="facedet", description=DESCRIPTION)
+    description = _("Find faces in photos, and follow the whole road of a face detector.")
+    parser = _Parser(prog="facedet", description=description)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for module in COMMANDS:
         module.add_parser(commands)

@@ -14,7 +14,8 @@ import numpy as np
 
 from facedet.boxes import as_boxes
 from facedet.detectors.base import Detector
-from facedet.errors import ImageError
+from facedet.errors import ImageError, shown_name
+from facedet.i18n import gettext as _
 from facedet.images import Photo
 from facedet.types import Detections
 
@@ -82,7 +83,7 @@ def detect_one(
     detector: Detector,
     use: Callable[[Photo, Result], None] | None = None,
 ) -> Result:
-    """Decode one picture and find its faces; a picture that cannot be read gives an error row.
+    """Decode one picture and find its faces; where either fails, an error row.
 
     Args:
         read: decodes it.
@@ -94,7 +95,13 @@ def detect_one(
     except ImageError as error:
         return Result(name, model, None, decode_s=perf_counter() - start, error=str(error))
     decoded = perf_counter()
-    found = detector.detect(photo.pixels)
+    try:
+        found = detector.detect(photo.pixels)
+    except (cv2.error, RuntimeError, MemoryError) as error:
+        reason = _("{name}: the detector failed on it ({reason})").format(
+            name=shown_name(name), reason=shown_name(str(error) or type(error).__name__)
+        )
+        return Result(name, model, None, decode_s=decoded - start, error=reason)
     result = Result(name, model, found, decoded - start, perf_counter() - decoded)
     if use is not None:
         use(photo, result)

@@ -12,6 +12,7 @@ from facedet.detectors.base import Detector, Entry
 from facedet.detectors.checkpoints import SUFFIXES, Config, inspect
 from facedet.errors import CheckpointError
 from facedet.i18n import gettext as _
+from facedet.i18n import language
 from facedet.types import Detections, Pixels
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def entries(models_dirs: Sequence[Path]) -> list[Entry]:
 def entry_of(path: Path) -> Entry:
     """The entry of one checkpoint file."""
     stat = path.stat()
-    config, problem = _inspected(path, stat.st_size, stat.st_mtime_ns)
+    config, problem = _inspected(path, stat.st_size, stat.st_mtime_ns, language())
     architecture = config.architecture if config else _("unknown architecture")
     return Entry(
         name=path.stem,
@@ -135,7 +136,9 @@ def _load(path: Path, config: Config | None, min_score: float) -> Detector:
 
 
 @lru_cache(maxsize=256)
-def _inspected(path: Path, _size: int, _mtime_ns: int) -> tuple[Config | None, str | None]:
+def _inspected(
+    path: Path, _size: int, _mtime_ns: int, _language: str
+) -> tuple[Config | None, str | None]:
     """Size and time are part of the key: a file that was replaced is looked at again."""
     try:
         return inspect(path), None

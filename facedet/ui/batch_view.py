@@ -8,6 +8,7 @@ import streamlit as st
 from facedet import jobs
 from facedet.batches import Batch, progress_of
 from facedet.detectors import Entry
+from facedet.detectors.base import DEFAULT_FLOOR
 from facedet.detectors.batch import detections_of
 from facedet.draw import REDACTION_STYLES
 from facedet.errors import FacedetError, ImageError
@@ -15,14 +16,16 @@ from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.jobs import Event
 from facedet.ui import job_view, look, thumbnails
+from facedet.ui.photo_source import OPENED
 from facedet.ui.shell import plain
 
 PAGE = 48  # thumbnails a page: some hundred kilobytes
-OPEN = "batch.open"  # index of the photo that is shown large
 
 
-def show(batch: Batch, entry: Entry) -> None:
+def show(batch: Batch) -> None:
     """Everything about one batch; keeps itself up to date while its job is at work."""
+    entry = look.catalogue().get(jobs.read_config(batch.run_dir)["memo"]["model"])
+    st.caption(plain(_("Detected by {title}.").format(title=entry.title)))
     live = job_view.is_live(jobs.look(batch.run_dir))
     refresh = job_view.REFRESH_S if live else None
     st.fragment(run_every=refresh)(_panel)(batch, entry, live)
@@ -30,7 +33,7 @@ def show(batch: Batch, entry: Entry) -> None:
 
 def opened(batch: Batch) -> look.Given | None:
     """The photo of the batch that a visitor clicked, if any."""
-    name = st.session_state.get(OPEN)
+    name = st.session_state.get(OPENED)
     path = batch.uploads_dir / name if name else None
     return look.Given.of(path.name, path.read_bytes()) if path and path.is_file() else None
 
@@ -38,7 +41,7 @@ def opened(batch: Batch) -> look.Given | None:
 def back_button() -> None:
     """From the large photo to the gallery."""
     if st.button(_("Back to all photos"), icon=":material/arrow_back:"):
-        st.session_state[OPEN] = None
+        st.session_state[OPENED] = None
         st.rerun()
 
 
@@ -50,7 +53,12 @@ def _panel(batch: Batch, entry: Entry, was_live: bool) -> None:
     job_view.progress_bar(now, progress_of(now.events, "photo"), _("photos"))
     job_view.controls(batch.run_dir, now, "batch")
     min_score = st.slider(
-        _("Count faces scored at least"), 0.3, 1.0, entry.default_score, 0.01, key="batch.score"
+        _("Count faces scored at least"),
+        DEFAULT_FLOOR,
+        1.0,
+        entry.default_score,
+        0.01,
+        key="batch.score",
     )
     _summary(rows, min_score)
     _gallery(batch, rows, min_score)
@@ -92,7 +100,7 @@ def _gallery(batch: Batch, rows: Sequence[Event], min_score: float) -> None:
         return
     picked = thumbnails.show("batch.gallery", _("Photos"), tiles, tile_px=130, captions=True)
     if picked is not None:
-        st.session_state[OPEN] = picked
+        st.session_state[OPENED] = picked
         st.rerun()
 
 

@@ -1,13 +1,13 @@
 """Which detector looks at the photo, or which two or three side by side."""
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 from facedet.detectors import Entry
 from facedet.detectors.base import DEFAULT_FLOOR
-from facedet.detectors.batch import Result
-from facedet.errors import ModelError
+from facedet.errors import FacedetError, ModelError
 from facedet.i18n import gettext as _
-from facedet.types import Detections
 from facedet.ui import canvas, look, words
 from facedet.ui.photo_source import MODEL
 from facedet.ui.shell import plain
@@ -48,9 +48,19 @@ def choose() -> list[Entry]:
     return [usable[n] for n in compared]
 
 
-def pane_of(entry: Entry, result: Result) -> canvas.Pane:
-    """What the canvas needs to show a detector's result."""
-    found = result.found if result.found is not None else Detections.empty((1, 1))
+def pane_of(entry: Entry, given: look.Given) -> canvas.Pane:
+    """What a detector finds in the photo, as the canvas shows it.
+
+    Raises:
+        FacedetError: where it failed, with the reason.
+    """
+    # Only a network takes long enough to speak of; for the others it would flash and jump.
+    waiting = st.spinner(_("{title} is looking …").format(title=entry.title))
+    with waiting if entry.family == "torchvision" else nullcontext():
+        result = look.find_faces(given, entry.name)
+    if result.found is None:
+        raise FacedetError(result.error or "")
+    found = result.found
     w, h = found.image_wh
     return canvas.Pane(
         name=entry.name,

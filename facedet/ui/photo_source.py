@@ -17,6 +17,7 @@ from facedet.ui.shell import plain, show_error
 
 PHOTO, MODEL, EXAMPLE, ERROR = "detect.photo", "detect.model", "detect.example", "detect.error"
 UPLOAD_ROUND = "detect.upload_round"  # part of the uploader's key: a new one empties it
+OPENED = "detect.opened"  # name of the photo of a batch that is shown large
 BATCH = "batch"  # in the address: a reload, or another tab, finds the running job
 
 
@@ -95,7 +96,7 @@ def _start_batch(photos: list[tuple[str, bytes]]) -> None:
         st.session_state[ERROR] = str(error)
     else:
         st.query_params[BATCH] = batch.id
-        st.session_state[PHOTO] = st.session_state[EXAMPLE] = None
+        st.session_state[PHOTO] = st.session_state[EXAMPLE] = st.session_state[OPENED] = None
 
 
 def camera() -> None:
@@ -116,7 +117,10 @@ def _examples() -> None:
     if not examples:
         return
     st.caption(_("Or click an example:"))
-    tiles = _example_tiles()
+    tiles = [
+        thumbnails.Tile(id=e.id, title=e.title, src=_example_thumbnail(e.id))
+        for e in examples.values()
+    ]
     selected = st.session_state.get(EXAMPLE)
     picked = thumbnails.show("detect.examples", _("Examples"), tiles, selected=selected)
     if picked in examples:
@@ -127,9 +131,7 @@ def _examples() -> None:
         st.caption(plain(f"{example.title} ({example.credit})"))
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def _example_tiles() -> list[thumbnails.Tile]:
-    return [
-        thumbnails.Tile(id=e.id, title=e.title, src=look.thumbnail_url(e.load()))
-        for e in find_examples()
-    ]
+@st.cache_data(max_entries=16, show_spinner=False)
+def _example_thumbnail(example_id: str) -> str:
+    # The picture alone is kept: titles are in the language of whoever looks.
+    return next(look.thumbnail_url(e.load()) for e in find_examples() if e.id == example_id)

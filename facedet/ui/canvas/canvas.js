@@ -41,6 +41,7 @@ class BoxCanvas {
     parent.append(this.root);
     this.state = { view: null, imageWh: [1, 1], showBoxes: true };
     this.panes = [];
+    this.tableOpen = false;
     this.resized = new ResizeObserver(() => this.resize());
     this.onPaste = (event) => this.paste(event);
     document.addEventListener("paste", this.onPaste);

@@ -23,7 +23,7 @@ class Pane {
   }
 
   isShown(index) {
-    return index >= 0 && index < this.boxes.length && this.boxes[index][4] >= this.threshold;
+    return index >= 0 && index < this.boxes.length && this.boxes[index][4] >= Math.fround(this.threshold); // scores are float32 in Python
   }
 
   shownIndices() {
@@ -101,6 +101,8 @@ class Pane {
 
   makeTable() {
     const details = make("details", "table");
+    details.open = this.canvas.tableOpen; // another detector does not close it
+    details.addEventListener("toggle", () => (this.canvas.tableOpen = details.open));
     this.caption = make("summary");
     const scroller = make("div", "scroller");
     scroller.tabIndex = 0;

@@ -1,0 +1,78 @@
+"""Every visible sentence goes through gettext: in an invented language, no English is left."""
+
+import gettext as std
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from facedet import i18n
+
+PAGE = str(Path(__file__).parent.parent.parent / "app.py")
+MARK = "⟦"
+
+
+class Invented(std.NullTranslations):
+    def gettext(self, message: str) -> str:
+        return f"{MARK}{message}⟧"
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        return self.gettext(singular if n == 1 else plural)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    catalogues = {"en": std.NullTranslations(), "xx": Invented()}
+    monkeypatch.setattr(i18n, "_catalogue", catalogues.__getitem__)
+    app = AppTest.from_file(PAGE, default_timeout=20)
+    app.session_state["language"] = "xx"
+    yield app
+    i18n.use_language(i18n._english)
+
+
+def texts(app: AppTest) -> Iterator[str]:
+    for kind in ("title", "caption", "markdown", "error", "subheader"):
+        yield from (str(element.value) for element in getattr(app, kind))
+    for kind in ("button", "selectbox", "toggle", "slider", "file_uploader", "camera_input"):
+        yield from (str(element.label) for element in getattr(app, kind))
+    for element in app.get("bidi_component"):
+        yield from strings(json.loads(element.proto.mixed.json or element.proto.json))
+
+
+def strings(value: object, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from strings(inner, name)
+    elif isinstance(value, list) and key == "facts":
+        yield from (fact[0] for fact in value)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner, key)
+    elif isinstance(value, str) and key not in ("src", "key", "name", "id", "selected", "language"):
+        yield value
+
+
+def untranslated(app: AppTest) -> list[str]:
+    assert not app.exception
+    return [text for text in texts(app) if text and MARK not in text]
+
+
+def test_the_first_screen(app: AppTest) -> None:
+    assert untranslated(app.run()) == []
+    assert len(list(texts(app))) > 30
+
+
+def test_with_a_photo_compared_and_with_the_camera(app: AppTest, both_jpeg: bytes) -> None:
+    app.run()
+    app.file_uploader[0].set_value([("a.jpg", both_jpeg, "image/jpeg")]).run()
+    app.toggle[0].set_value(True).run()
+    assert untranslated(app) == []
+    app.session_state["detect.source"] = "camera"
+    assert untranslated(app.run()) == []
+
+
+def test_an_error(app: AppTest) -> None:
+    app.run().file_uploader[0].set_value([("a.jpg", b"<html>", "image/jpeg")]).run()
+    assert untranslated(app) == []
