@@ -126,7 +126,7 @@ def _count(row: Event, min_score: float) -> int:
 
 
 def _take_away(batch: Batch, min_score: float) -> None:
-    st.subheader(_("Take all away"), anchor=False)
+    st.header(_("Take all away"), anchor=False)
     choices = {"": _("With boxes"), "blur": _("Blur"), "pixelate": _("Pixelate"), "fill": _("Fill")}
     assert set(choices) == {"", *REDACTION_STYLES}
     style = st.segmented_control(

@@ -4,6 +4,8 @@ What was given is kept as plain values in the session, so that it stays when a w
 """
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from facedet.batches import start_batch
@@ -85,8 +87,17 @@ def _take_upload(key: str) -> None:
         give(files[0].name, files[0].getvalue())
     else:
         _start_batch([(file.name, file.getvalue()) for file in files])
+    for file in files:
+        _let_go(file)
     # An empty uploader: the next drop is a new photo, not one more beside this one.
     st.session_state[UPLOAD_ROUND] += 1
+
+
+def _let_go(file: UploadedFile) -> None:
+    """Streamlit would keep each upload until the session ends; we have its bytes."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def _start_batch(photos: list[tuple[str, bytes]]) -> None:

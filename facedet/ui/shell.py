@@ -21,6 +21,7 @@ def start() -> None:
         page_icon=str(UI_DIR / "icon.svg"),  # an icon by name would be fetched from the internet
         layout="wide",
     )
+    _readable_primary_buttons()
     with st.sidebar:
         st.markdown("**" + _("Face detection lab") + "**")
         home = load_settings().home
@@ -29,6 +30,17 @@ def start() -> None:
                 path=plain(str(home))
             )
         )
+
+
+def _readable_primary_buttons() -> None:
+    """The one thing that the theme's settings cannot say.
+
+    Streamlit writes white on primary buttons, also on the light teal of the dark theme, which must
+    be light to be read as a link on a dark page.
+    """
+    if st.context.theme.type == "dark":
+        button = '[data-testid="stBaseButton-primary"]'
+        st.html(f"<style>{button}, {button} p {{ color: #06211F; }}</style>")
 
 
 def heading(title: str, question: str) -> None:

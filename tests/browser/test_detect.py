@@ -131,7 +131,7 @@ def test_zoom_and_pan_and_back(page: Page, photo: Path) -> None:
     page.mouse.up()
     assert view()["dx"] == pytest.approx(before["dx"] - 40)
     assert view()["dy"] == pytest.approx(before["dy"] - 20)
-    page.get_by_role("button", name="Show the whole photo").click()
+    page.get_by_role("button", name="Fit: show the whole photo").click()
     assert view() == fitted
 
 

@@ -168,7 +168,7 @@ def _texts() -> dict[str, str]:
     return {
         "as_table": _("{faces} as a table"),
         "boxes": _("Boxes"),
-        "boxes_label": _("Show or hide the boxes (B)"),
+        "boxes_label": _("Boxes: show or hide (B)"),
         "by_all": _("found by all: {n}"),
         "chosen": _("{n} chosen"),
         "face": _("{n} face"),
@@ -177,7 +177,7 @@ def _texts() -> dict[str, str]:
         "faces": _("{n} faces"),
         "faces_fact": _("Faces"),
         "fit": _("Fit"),
-        "fit_label": _("Show the whole photo (0)"),
+        "fit_label": _("Fit: show the whole photo (0)"),
         "height": _("height"),
         "keys": _("Click a face to choose it. Keys: ← → face, Space choose, Enter zoom to it."),
         "left": _("left"),

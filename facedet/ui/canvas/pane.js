@@ -16,7 +16,7 @@ class Pane {
     this.sort = { column: "score", down: true };
     this.pointers = new Map();
     this.root = make("section", "pane");
-    if (data.heading) this.root.append(make("h3", "", data.title));
+    if (data.heading) this.root.append(make("h2", "", data.title));
     this.root.append(this.makeStage(), this.makeThreshold(), this.makeFacts(data.facts));
     this.table = this.makeTable();
     if (data.heading) this.root.append(canvas.takeAwayButton(this));
@@ -107,7 +107,7 @@ class Pane {
     const scroller = make("div", "scroller");
     scroller.tabIndex = 0;
     scroller.setAttribute("role", "region");
-    scroller.setAttribute("aria-label", this.canvas.texts.table);
+    scroller.setAttribute("aria-label", `${this.canvas.texts.table}: ${this.title}`);
     const table = make("table");
     const head = make("tr");
     this.heads = COLUMNS.map((column) => this.makeHead(column));

@@ -17,13 +17,12 @@ function tile(item, data, setTriggerValue) {
   const button = document.createElement("button");
   button.type = "button";
   button.title = item.title;
-  button.setAttribute("aria-label", item.badge ? `${item.title}: ${item.badge}` : item.title);
   button.setAttribute("aria-pressed", String(item.id === data.selected));
   button.addEventListener("click", () => setTriggerValue("picked", item.id));
   if (item.src) {
     const picture = document.createElement("img");
     picture.src = item.src;
-    picture.alt = "";
+    picture.alt = data.captions ? "" : item.title;
     picture.loading = "lazy";
     button.append(picture);
   } else {
