@@ -39,12 +39,13 @@ def show(models: list[Entry], camera_on: bool) -> None:
 
 
 def invite() -> None:
-    asked = canvas.show_empty(
-        "detect.canvas",
-        _("Boxes will appear here"),
-        _("Drop a photo, paste one with Ctrl+V, or click an example."),
+    take_pasted(
+        canvas.show_empty(
+            "detect.canvas",
+            _("Boxes will appear here"),
+            _("Drop a photo, paste one with Ctrl+V, or click an example."),
+        )
     )
-    react(asked)
 
 
 def show_photo(given: look.Given, models: list[Entry]) -> None:
@@ -54,7 +55,11 @@ def show_photo(given: look.Given, models: list[Entry]) -> None:
         invite()
         raise
     panes = [detector_choice.pane_of(entry, given) for entry in models]
-    react(canvas.show("detect.canvas", picture, panes), given)
+    asked = canvas.show("detect.canvas", picture, panes)
+    take_pasted(asked)
+    if isinstance(asked, canvas.TakeAway):
+        take_away.ask(asked)
+    take_away.show_if_asked(given)
 
 
 def show_batch(models: list[Entry]) -> None:
@@ -66,15 +71,10 @@ def show_batch(models: list[Entry]) -> None:
         batch_view.show(batch)
 
 
-def react(asked: canvas.TakeAway | canvas.Pasted | None, given: look.Given | None = None) -> None:
+def take_pasted(asked: canvas.TakeAway | canvas.Pasted | None) -> None:
     if isinstance(asked, canvas.Pasted):
         photo_source.give(asked.name, asked.data)
         st.rerun()
-    elif asked is not None and given is not None and asked.photo == given.key:
-        result = look.find_faces(given, asked.model)
-        if result.found is not None:
-            found = result.found.at_least(asked.min_score)
-            take_away.open_dialog(given, found, asked.chosen, asked.model)
 
 
 page()

@@ -80,7 +80,8 @@ def _upload() -> None:
 
 
 def _take_upload(key: str) -> None:
-    files: list[UploadedFile] = st.session_state[key]
+    # Not those that were let go: a run that is cut short by the next click reports them once more.
+    files = [file for file in st.session_state[key] if isinstance(file, UploadedFile)]
     if not files:
         return
     if len(files) == 1:

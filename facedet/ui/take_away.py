@@ -19,14 +19,34 @@ from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.images import Photo, fit
 from facedet.types import Detections
-from facedet.ui import look
+from facedet.ui import canvas, look
 
 PREVIEW_PX = 700
 
 
-def open_dialog(given: look.Given, found: Detections, chosen: tuple[int, ...], model: str) -> None:
-    """Open it for the faces `found`; `chosen` are indices of those that were clicked."""
-    st.dialog(_("Take away"), width="medium")(_body)(given, found, chosen, model)
+ASKED = "take_away.asked"  # what was asked for, until the dialog is closed
+
+
+def ask(asked: canvas.TakeAway) -> None:
+    """Somebody wants to take faces away: the dialog opens in this run and stays in later ones."""
+    st.session_state[ASKED] = (asked.photo, asked.model, asked.min_score, asked.chosen)
+
+
+def show_if_asked(given: look.Given) -> None:
+    """The dialog, where it was asked for this very photo."""
+    # A dialog lives only as long as each run calls it, and a run may follow for any reason.
+    asked = st.session_state.get(ASKED)
+    if asked is None or asked[0] != given.key:
+        return
+    _photo, model, min_score, chosen = asked
+    result = look.find_faces(given, model)
+    if result.found is not None:
+        dialog = st.dialog(_("Take away"), width="medium", on_dismiss=_close)
+        dialog(_body)(given, result.found.at_least(min_score), chosen, model)
+
+
+def _close() -> None:
+    st.session_state[ASKED] = None
 
 
 def _body(given: look.Given, found: Detections, chosen: tuple[int, ...], model: str) -> None:
