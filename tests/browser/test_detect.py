@@ -218,6 +218,7 @@ def test_only_chosen_faces_are_redacted(page: Page, photo: Path, both_pixels: np
 
 def test_the_camera_gives_boxes(page: Page) -> None:
     page.get_by_text("Camera", exact=True).click()
+    page.wait_for_function("document.querySelector('video')?.currentTime > 0.3")
     page.get_by_role("button", name="Take Photo").click()
     page.wait_for_selector(".canvas[data-ready]")
     expect(page.locator(".facts dd").first).to_have_text("2")
