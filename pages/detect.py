@@ -30,7 +30,7 @@ def show(models: list[Entry], camera_on: bool) -> None:
     try:
         if BATCH in st.query_params:
             show_batch(models)
-        elif (given := photo_source.given_photo()) is not None:
+        elif models and (given := photo_source.given_photo()) is not None:
             show_photo(given, models)
         elif not camera_on:
             invite()

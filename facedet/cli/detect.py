@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         options.min_score = entry.default_score
     checked_score(options.min_score)
     _check_options(options)
-    sources = find_pictures(_names(options))
+    sources = _without_own_copies(find_pictures(_names(options)), options.out)
     if not sources:
         raise UsageError(_("no picture was named; give a file, a folder, a glob or -"))
     if options.run_dir is None:
@@ -83,6 +83,19 @@ def _names(options: argparse.Namespace) -> Iterator[str]:
     if options.paths_from:
         with options.paths_from.open(encoding="utf-8") as file:
             yield from _lines(file)
+
+
+def _without_own_copies(sources: list[Source], out: Path | None) -> list[Source]:
+    """A folder that is walked a second time holds the copies of the first: those are no photos."""
+    if out is None:
+        return sources
+    folder = out.resolve()
+
+    def is_copy(source: Source) -> bool:
+        walked = source.path.resolve().parents[len(source.relative.parts) - 1]
+        return walked in folder.parents and folder in source.path.resolve().parents
+
+    return [source for source in sources if not is_copy(source)]
 
 
 def _lines(file: TextIO) -> Iterator[str]:

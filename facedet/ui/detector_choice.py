@@ -10,21 +10,20 @@ from facedet.errors import FacedetError, ModelError
 from facedet.i18n import gettext as _
 from facedet.ui import canvas, look, words
 from facedet.ui.photo_source import MODEL
-from facedet.ui.shell import plain
+from facedet.ui.shell import plain, show_error
 
 MOST_COMPARED = 3
 
 
 def choose() -> list[Entry]:
-    """The controls; returns one detector, or two to three to compare.
-
-    Raises:
-        ModelError: where none can run here.
-    """
+    """The controls; returns one detector, or two to three to compare, or none where none runs."""
     found = look.catalogue()
     usable = {entry.name: entry for entry in found.usable}
+    unusable = [entry for entry in found if not entry.usable]
     if not usable:
-        raise ModelError(_("no detector can run here; install the packages again"))
+        show_error(ModelError(_("no detector can run here; install the packages again")))
+        _unusable(unusable)
+        return []
     name = st.selectbox(
         _("Detector"), list(usable), format_func=lambda n: usable[n].title, key=MODEL
     )
@@ -44,7 +43,7 @@ def choose() -> list[Entry]:
         st.caption(
             plain(_("Good: {good}. Weak: {bad}.").format(good=entry.good_at, bad=entry.bad_at))
         )
-    _unusable([entry for entry in found if not entry.usable])
+    _unusable(unusable)
     return [usable[n] for n in compared]
 
 

@@ -75,6 +75,13 @@ def test_an_original_is_never_overwritten(folder: Path, capsys: Capture) -> None
     assert (folder / "two.jpg").read_bytes() == before
 
 
+def test_copies_below_the_folder_are_not_taken_for_photos(folder: Path, capsys: Capture) -> None:
+    command = ["detect", str(folder), "--out", str(folder / "boxes"), "--json", "-"]
+    for _time in range(2):
+        assert main(command) == 0
+        assert len(json.loads(capsys.readouterr().out)) == 3
+
+
 def test_two_files_of_one_name_get_two_copies(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

@@ -89,6 +89,27 @@ def test_many_photos_become_a_job_that_the_address_finds_again(
     }
 
 
+def test_without_any_detector_the_page_says_what_to_do(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facedet.detectors import haar, yunet
+
+    monkeypatch.setattr(yunet, "package_file", lambda *_parts: None)
+    monkeypatch.setattr(haar.cv2, "data", None)
+    app.run()
+    assert not app.exception
+    assert "no detector can run here" in app.error[0].value
+
+
+def test_a_broken_checkpoint_is_named_and_breaks_nothing(app: AppTest, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.pth").write_bytes(b"rubbish")
+    app.run()
+    assert not app.exception
+    assert app.expander[0].label == "Cannot run here: 1"
+    assert "mine" not in app.selectbox[0].options
+
+
 def test_an_address_of_a_batch_that_is_gone_says_so(app: AppTest) -> None:
     app.query_params["batch"] = "../../etc"
     app.run()
