@@ -47,8 +47,8 @@ def back_button() -> None:
 
 def _panel(batch: Batch, entry: Entry, was_live: bool) -> None:
     now = jobs.look(batch.run_dir)
-    if was_live and not job_view.is_live(now):
-        st.rerun()  # The page as a whole, which then no longer asks every half second.
+    if was_live != job_view.is_live(now):
+        st.rerun()  # the page as a whole, which then begins, or ends, to look every half second
     rows = [event for event in now.events if event["event"] == "photo"]
     job_view.progress_bar(now, progress_of(now.events, "photo"), _("photos"))
     job_view.controls(batch.run_dir, now, "batch")
@@ -163,7 +163,7 @@ def _start_packing(
 
 def _packing(pack_dir: Path, archive: Path, was_live: bool) -> None:
     now = jobs.look(pack_dir)
-    if was_live and not job_view.is_live(now):
+    if was_live != job_view.is_live(now):
         st.rerun()
     job_view.progress_bar(now, progress_of(now.events, "packed"), _("photos"))
     job_view.controls(pack_dir, now, f"pack.{pack_dir.name}")

@@ -382,3 +382,28 @@ def test_a_turned_photo_is_shown_upright_with_the_same_boxes(
     numbers = [int(n) for n in re.findall(r"(?:left|top) (\d+)", label)]
     assert numbers == pytest.approx([773, 160, 219, 106], abs=1)
     expect(page.locator(".facts dd").last).to_have_text("1,144 x 680")
+
+
+def test_a_batch_can_be_paused_stopped_and_taken_up_again(
+    page: Page, photo: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for n in range(60):
+        (folder / f"{n:02}.jpg").write_bytes(photo.read_bytes())
+    page.get_by_role("combobox", name="Detector").click()
+    page.get_by_role("option", name="Haar cascade").click()  # the slow one: there is time to click
+    upload(page, *sorted(folder.iterdir()))
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("paused")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^\d+ of 60 photos"))).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("stopped; what is done is kept")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_hidden()
+    expect(page.get_by_role("button", name="Make the ZIP")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="59.jpg")).to_be_hidden()  # on the second page
+    page.get_by_label("Page, of 2").fill("2")
+    page.get_by_label("Page, of 2").press("Enter")
+    expect(page.get_by_role("button", name="59.jpg")).to_be_visible()

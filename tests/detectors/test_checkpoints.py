@@ -56,6 +56,16 @@ def test_a_checkpoint_of_ours_appears_and_detects(
     assert [f.image_wh for f in found] == [(1144, 680), (50, 50)]
 
 
+def test_the_large_resnet_runs_too(models: Path, both_pixels: Pixels) -> None:
+    name = "fasterrcnn_resnet50_fpn"
+    model = detection.fasterrcnn_resnet50_fpn(weights=None, weights_backbone=None, num_classes=2)
+    config = Config(architecture=name, min_size=64, max_size=96)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    save_file(state, models / "large.safetensors", {CONFIG_KEY: config.to_json()})
+    found = load_catalogue().get("large").load(0.0).detect(both_pixels)
+    assert found.image_wh == (1144, 680)
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_a_plain_state_dict_is_recognised_by_its_tensors(
     state: dict[str, torch.Tensor], models: Path, both_pixels: Pixels, wrapped: bool

@@ -110,6 +110,32 @@ def test_a_broken_checkpoint_is_named_and_breaks_nothing(app: AppTest, tmp_path:
     assert "mine" not in app.selectbox[0].options
 
 
+def test_a_checkpoint_of_ones_own_can_be_chosen(
+    app: AppTest, tmp_path: Path, both_jpeg: bytes
+) -> None:
+    from safetensors.torch import save_file
+    from torchvision.models import detection
+
+    from facedet.detectors.checkpoints import CONFIG_KEY, Config
+
+    name = "fasterrcnn_mobilenet_v3_large_320_fpn"
+    model = detection.fasterrcnn_mobilenet_v3_large_320_fpn(
+        weights=None, weights_backbone=None, num_classes=2
+    )
+    config = Config(architecture=name, min_size=64, max_size=96, default_score=0.9)
+    (tmp_path / "models").mkdir()
+    save_file(
+        dict(model.state_dict()),
+        tmp_path / "models" / "mine.safetensors",
+        {CONFIG_KEY: config.to_json()},
+    )
+    upload(app.run(), ("two.jpg", both_jpeg))
+    app.selectbox[0].select("mine").run()
+    assert not app.exception
+    [pane] = canvas_data(app)["panes"]
+    assert (pane["name"], pane["threshold"]) == ("mine", 0.9)
+
+
 def test_an_address_of_a_batch_that_is_gone_says_so(app: AppTest) -> None:
     app.query_params["batch"] = "../../etc"
     app.run()
