@@ -28,15 +28,6 @@ SUFFIXES = (
 )
 JPEG_QUALITY = 92
 
-# How a file begins, for an answer to "then what is it?". Only what people mix up with pictures.
-_OTHER_KINDS = (
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive or office document"),
-    (b"8BPS", "a Photoshop file"),
-    (b"\x00\x00\x01\x00", "a Windows icon"),
-    (b"\x1aE\xdf\xa3", "a WebM or Matroska video"),
-)
-
 # What Pillow remarks on odd metadata changes nothing in the picture.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 
@@ -181,15 +172,19 @@ def _open(data: bytes, name: str) -> Image.Image:
 
 
 def _kind(data: bytes) -> str:
-    """What the bytes seem to be, said to a person."""
+    """What the bytes seem to be, said to a person; only what people mix up with pictures."""
     start = data[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<script")):
-        return _("this is a web page, not a picture")
-    if start.startswith((b"<?xml", b"<svg")):
-        return _("this is an SVG or XML file, not a photo")
-    for magic, kind in _OTHER_KINDS:
-        if data.startswith(magic):
-            return _("this is {kind}, not a photo").format(kind=_(kind))
+    kinds = {
+        (b"<!doctype html", b"<html", b"<head", b"<script"): _("this is a web page, not a picture"),
+        (b"<?xml", b"<svg"): _("this is an SVG or XML file, not a photo"),
+        (b"%pdf",): _("this is a PDF document, not a photo"),
+        (b"pk\x03\x04",): _("this is a ZIP archive or an office document, not a photo"),
+        (b"8bps",): _("this is a Photoshop file; save it as JPEG or PNG"),
+        (b"\x1aE\xdf\xa3".lower(),): _("this is a WebM or Matroska video, not a photo"),
+    }
+    for beginnings, kind in kinds.items():
+        if start.startswith(beginnings):
+            return kind
     return _("this is not a picture that can be read")
 
 

@@ -15,6 +15,7 @@ import streamlit as st
 from facedet.detectors.agreement import shared_faces
 from facedet.files import safe_name
 from facedet.i18n import gettext as _
+from facedet.i18n import language
 from facedet.types import Detections
 from facedet.ui.assets import joined
 
@@ -90,14 +91,13 @@ def show(key: str, picture: Picture, panes: Sequence[Pane]) -> TakeAway | Pasted
             "height": picture.image_wh[1],
         },
         "panes": pane_data(panes),
-        "texts": _texts(),
     }
     return _mount(key, data)
 
 
 def show_empty(key: str, title: str, text: str) -> Pasted | None:
     """The same frame with an invitation in it; takes a pasted picture as well."""
-    asked = _mount(key, {"empty": {"title": title, "text": text}, "texts": _texts()})
+    asked = _mount(key, {"empty": {"title": title, "text": text}})
     return asked if isinstance(asked, Pasted) else None
 
 
@@ -132,7 +132,7 @@ def pane_data(panes: Sequence[Pane]) -> list[dict[str, Any]]:
 def _mount(key: str, data: dict[str, Any]) -> TakeAway | Pasted | None:
     result = _component(
         key=key,
-        data=data,
+        data={**data, "texts": _texts(), "language": language()},
         on_take_away_change=_nothing,
         on_pasted_change=_nothing,
     )
