@@ -37,6 +37,7 @@ def choose() -> list[Entry]:
             selection_mode="multi",
             format_func=lambda n: usable[n].title,
             key="detect.beside",
+            wrap=True,
         )[: MOST_COMPARED - 1]
     else:
         entry = usable[name]
