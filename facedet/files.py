@@ -38,16 +38,17 @@ def safe_name(name: str, default: str = "photo") -> str:
 
 
 def unique_paths(paths: Iterable[Path]) -> list[Path]:
-    """The same paths, where the second of two equal ones becomes ``name-2.suffix``, and so on.
+    """The same paths, where the second of two with one stem becomes ``name-2.suffix``, and so on.
 
-    Case is ignored, as half of the world's file systems do.
+    Suffixes do not count, for a copy may get another one: ``a.png`` and ``a.webp`` stay apart when
+    both become JPEG. Nor does case, which half of the world's file systems ignore.
     """
     seen: set[str] = set()
     out: list[Path] = []
     for path in paths:
         candidate, n = path, 2
-        while str(candidate).lower() in seen:
+        while str(candidate.with_suffix("")).lower() in seen:
             candidate, n = path.with_name(f"{path.stem}-{n}{path.suffix}"), n + 1
-        seen.add(str(candidate).lower())
+        seen.add(str(candidate.with_suffix("")).lower())
         out.append(candidate)
     return out

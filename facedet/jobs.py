@@ -74,7 +74,6 @@ class Worker:
             ) from error
         _end_torn_line(self.run_dir / "events.jsonl")
         self._events = (self.run_dir / "events.jsonl").open("a", encoding="utf-8")
-        (self.run_dir / "control").write_text("")
         self._beat()
         threading.Thread(target=self._keep_beating, daemon=True).start()
         if threading.current_thread() is threading.main_thread():
@@ -95,6 +94,8 @@ class Worker:
             self.event("state", state="stopped")
         else:
             self.event("state", state="failed", reason=str(error) or kind.__name__)
+        if asked_to_stop:
+            write_atomically(self.run_dir / "control", "")  # It is done; the next run may go on.
         self._over.set()
         self._events.close()
         self._lock.release()
@@ -103,7 +104,7 @@ class Worker:
     def event(self, name: str, **fields: Any) -> None:
         """Append one event; it is on its way to the reader when this returns."""
         record = {"event": name, "time": self._clock(), **fields}
-        self._events.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._events.write(json.dumps(record) + "\n")
         self._events.flush()
 
     def checkpoint(self) -> None:
@@ -165,7 +166,7 @@ def start(run_dir: Path, arguments: Sequence[str], memo: Mapping[str, Any] | Non
         memo: plain values that the starter wants to find again in ``config.json``.
     """
     config = {"arguments": list(arguments), "memo": dict(memo or {})}
-    write_atomically(run_dir / "config.json", json.dumps(config, ensure_ascii=False, indent=1))
+    write_atomically(run_dir / "config.json", json.dumps(config, indent=1))
     (run_dir / "control").write_text("")
     (run_dir / "heartbeat").touch()
     _note_start(run_dir / "events.jsonl")
@@ -211,8 +212,13 @@ def read_config(run_dir: Path) -> dict[str, Any]:
 
 
 def ask(run_dir: Path, what: Ask) -> None:
-    """Ask the process at work to pause, to stop, or ("") to go on."""
-    write_atomically(run_dir / "control", what)
+    """Ask the process at work to pause, to stop, or ("") to go on.
+
+    A stop stands until it is obeyed: two clicks may reach the server in either order, and a stop
+    that is lost costs more than a pause that is.
+    """
+    if _read_text(run_dir / "control") != "stop":
+        write_atomically(run_dir / "control", what)
 
 
 def look(run_dir: Path, offset: int = 0) -> Look:

@@ -23,21 +23,25 @@ class Source:
     relative: Path
 
 
-def find_pictures(names: Iterable[str]) -> list[Source]:
-    """The picture files behind these names, in a stable order, each once.
+def find_pictures(names: Iterable[str]) -> tuple[list[Source], list[str]]:
+    """The picture files behind these names, in a stable order, each once; and what held none.
 
     A file is taken as it is, whatever its suffix, and also when it does not exist (it then fails
     as one picture). A folder is walked: files with a picture's suffix or first bytes, hidden ones
     left out. ``*``, ``?`` and ``[`` are expanded where no file has that very name.
 
-    Raises:
-        FacedetError: a folder or glob without any picture.
+    Returns:
+        The sources, and one line for each folder or glob without any picture.
     """
     found: dict[Path, Source] = {}
+    empty: list[str] = []
     for name in names:
-        for source in _expand(name):
-            found.setdefault(source.path, source)
-    return list(found.values())
+        try:
+            for source in _expand(name):
+                found.setdefault(source.path, source)
+        except FacedetError as error:
+            empty.append(str(error))
+    return list(found.values()), empty
 
 
 def _expand(name: str) -> Iterator[Source]:
@@ -49,9 +53,15 @@ def _expand(name: str) -> Iterator[Source]:
         if not matches:
             raise FacedetError(_("no file matches {name}").format(name=shown_name(name)))
         for match in matches:
-            yield from _expand(match)
+            if not (_exists(Path(match), "dir") and not _holds_picture(Path(match))):
+                yield from _expand(match)
     else:
         yield Source(path, Path(path.name))
+
+
+def _holds_picture(folder: Path) -> bool:
+    """A glob names folders by accident: one without pictures is passed over."""
+    return any(True for _picture in _pictures(folder))
 
 
 def _exists(path: Path, kind: str) -> bool:
@@ -62,8 +72,7 @@ def _exists(path: Path, kind: str) -> bool:
 
 
 def _walk(folder: Path) -> Iterator[Source]:
-    inside = (p for p in sorted(folder.rglob("*")) if not _is_hidden(p.relative_to(folder)))
-    pictures = [p for p in inside if p.is_file() and _looks_like_picture(p)]
+    pictures = sorted(_pictures(folder))
     if not pictures:
         raise FacedetError(
             _("there is no picture in {name}; looked for {suffixes} and others").format(
@@ -72,6 +81,11 @@ def _walk(folder: Path) -> Iterator[Source]:
         )
     for path in pictures:
         yield Source(path, path.relative_to(folder))
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    inside = (p for p in folder.rglob("*") if not _is_hidden(p.relative_to(folder)))
+    return (p for p in inside if p.is_file() and _looks_like_picture(p))
 
 
 def _is_hidden(relative: Path) -> bool:

@@ -41,6 +41,12 @@ def test_equal_paths_get_numbers() -> None:
     ]
 
 
+def test_paths_stay_apart_when_they_all_get_one_suffix() -> None:
+    names = ["a.jpg", "a.jpeg", "a.webp", "a-2.png", "sub/a.jpg", "a"]
+    unique = [path.with_suffix(".jpg") for path in unique_paths(map(Path, names))]
+    assert len(set(unique)) == len(names)
+
+
 def test_a_failed_write_leaves_the_old_content_and_no_rubbish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,8 +61,13 @@ def test_a_stop_ends_the_work_between_two_items(run_dir: Path) -> None:
     assert look(run_dir).state == "stopped"
 
 
-def test_a_new_run_forgets_an_old_request_to_stop(run_dir: Path) -> None:
+def test_a_stop_stands_until_it_is_obeyed_and_no_longer(run_dir: Path) -> None:
     ask(run_dir, "stop")
+    ask(run_dir, "")
+    ask(run_dir, "pause")
+    with Worker(run_dir) as worker:  # asked for while it started
+        worker.checkpoint()
+    assert look(run_dir).state == "stopped"
     with Worker(run_dir) as worker:
         worker.checkpoint()
     assert look(run_dir).state == "done"

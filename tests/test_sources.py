@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from facedet.errors import FacedetError
 from facedet.sources import find_pictures
 
 
@@ -18,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(folder: Path, *given: str) -> list[str]:
-    return [source.path.relative_to(folder).as_posix() for source in find_pictures(given)]
+    return [source.path.relative_to(folder).as_posix() for source in find_pictures(given)[0]]
 
 
 def test_a_folder_is_walked_for_pictures_and_nothing_hidden(folder: Path) -> None:
@@ -45,16 +44,21 @@ def test_any_named_file_is_taken_even_a_missing_one(folder: Path) -> None:
         "notes.txt",
         "gone.jpg",
     ]
-    assert len(find_pictures(["n" * 5000, "a\0b"])) == 2
+    assert len(find_pictures(["n" * 5000, "a\0b"])[0]) == 2
 
 
 def test_copies_know_their_place_below_the_named_folder(folder: Path) -> None:
-    places = [source.relative.as_posix() for source in find_pictures([str(folder)])]
+    places = [source.relative.as_posix() for source in find_pictures([str(folder)])[0]]
     assert "deep/er/c.webp" in places
 
 
-def test_a_folder_or_glob_without_pictures_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FacedetError, match="no picture in"):
-        find_pictures([str(tmp_path)])
-    with pytest.raises(FacedetError, match="no file matches"):
-        find_pictures([str(tmp_path / "*.jpg")])
+def test_a_folder_or_glob_without_pictures_says_so_and_the_others_go_on(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    given = [str(tmp_path / "empty"), str(folder / "b.jpg"), str(tmp_path / "*.bmp")]
+    sources, empty = find_pictures(given)
+    assert [source.path.name for source in sources] == ["b.jpg"]
+    assert "no picture in" in empty[0]
+    assert "no file matches" in empty[1]
+    assert len(find_pictures([str(tmp_path / "*")])[0]) == 5

@@ -4,14 +4,15 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from facedet.cli.output import progress, say, warn, write_json
+from facedet.cli.output import check_destination, progress, say, warn, write_json
 from facedet.detectors import Entry, load_catalogue
 from facedet.detectors.batch import Result, detect_all
 from facedet.draw import REDACTION_STYLES, Redaction
-from facedet.errors import UsageError, checked_score, shown_name
+from facedet.errors import FacedetError, UsageError, checked_score, shown_name
 from facedet.exports import copy_suffix, picture_copy
 from facedet.files import unique_paths, write_atomically
 from facedet.i18n import gettext as _
@@ -48,9 +49,7 @@ def run(options: argparse.Namespace) -> int:
         options.min_score = entry.default_score
     checked_score(options.min_score)
     _check_options(options)
-    sources = _without_own_copies(find_pictures(_names(options)), options.out)
-    if not sources:
-        raise UsageError(_("no picture was named; give a file, a folder, a glob or -"))
+    sources = _sources(options)
     if options.run_dir is None:
         return _detect_and_report(sources, entry, options, None)
     with Worker(options.run_dir) as worker:
@@ -67,7 +66,20 @@ def _detect_and_report(
     return _exit_code(rows)
 
 
+def _sources(options: argparse.Namespace) -> list[Source]:
+    found, empty = find_pictures(_names(options))
+    sources = _without_own_copies(found, options.out)
+    if not sources and empty:
+        raise FacedetError("; ".join(empty))
+    if not sources:
+        raise UsageError(_("no picture was named; give a file, a folder, a glob or -"))
+    for line in empty:
+        warn(line)
+    return sources
+
+
 def _check_options(options: argparse.Namespace) -> None:
+    check_destination(options.json)
     if options.redact and not options.out:
         raise UsageError(_("--redact needs --out DIR, the folder for the redacted copies"))
     if options.workers is not None and not 1 <= options.workers <= 256:
@@ -77,11 +89,14 @@ def _check_options(options: argparse.Namespace) -> None:
 def _names(options: argparse.Namespace) -> Iterator[str]:
     for path in options.paths:
         if path == "-":
+            if isinstance(sys.stdin, TextIOWrapper):
+                sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
             yield from _lines(sys.stdin)
         else:
             yield path
     if options.paths_from:
-        with options.paths_from.open(encoding="utf-8") as file:
+        # As the file system has them: a name need not be valid UTF-8.
+        with options.paths_from.open(encoding="utf-8", errors="surrogateescape") as file:
             yield from _lines(file)
 
 

@@ -1,6 +1,7 @@
 """What the commands share: JSON out, lines to people, a progress bar."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,13 +16,31 @@ from facedet.i18n import gettext as _
 T = TypeVar("T")
 
 
+def check_destination(destination: str | None) -> None:
+    """Refuse a JSON file that cannot be written, before hours of work and not after.
+
+    Raises:
+        FacedetError: its folder is missing or may not be written to.
+    """
+    if destination is None or destination == "-":
+        return
+    folder = Path(destination).absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise FacedetError(
+            _("{path} cannot be written; is {folder} there, and yours?").format(
+                path=destination, folder=folder
+            )
+        )
+
+
 def write_json(value: Any, destination: str) -> None:
     """Write to a file, or to stdout where the destination is ``-``.
 
     Raises:
         FacedetError: where the file cannot be written.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    # Escapes for all that is not ASCII: a file name need not be valid UTF-8.
+    text = json.dumps(value, indent=1) + "\n"
     if destination == "-":
         sys.stdout.write(text)
         return

@@ -97,7 +97,7 @@ def detect_one(
     decoded = perf_counter()
     try:
         found = detector.detect(photo.pixels)
-    except (cv2.error, RuntimeError, MemoryError) as error:
+    except Exception as error:  # A border: whatever one photo does to a network, others go on.
         reason = _("{name}: the detector failed on it ({reason})").format(
             name=shown_name(name), reason=shown_name(str(error) or type(error).__name__)
         )

@@ -30,7 +30,15 @@ def given_photo() -> look.Given | None:
 
 
 def give(name: str, data: bytes, example: str | None = None) -> None:
-    """Put one photo on the table; a batch that lay there is left."""
+    """Put one photo on the table; a batch that lay there is left.
+
+    One that cannot be read is named, and what lies there stays.
+    """
+    try:
+        look.picture_of(look.Given.of(name, data))
+    except FacedetError as error:
+        st.session_state[ERROR] = str(error)
+        return
     st.session_state[PHOTO] = (name, data)
     st.session_state[EXAMPLE] = example
     st.query_params.pop(BATCH, None)

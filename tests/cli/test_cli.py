@@ -82,6 +82,25 @@ def test_copies_below_the_folder_are_not_taken_for_photos(folder: Path, capsys: 
         assert len(json.loads(capsys.readouterr().out)) == 3
 
 
+def test_photos_that_differ_in_their_suffix_alone_stay_apart(
+    tmp_path: Path, both_jpeg: bytes
+) -> None:
+    folder, out, run_dir = tmp_path / "in", tmp_path / "out", tmp_path / "run"
+    folder.mkdir()
+    for name in ("a.jpg", "a.jpeg", "a.webp", "A.png"):
+        (folder / name).write_bytes(both_jpeg)
+    assert main(["detect", str(folder), "--out", str(out), "--run-dir", str(run_dir)]) == 0
+    assert len(list(out.iterdir())) == 4
+    assert main(["pack", str(run_dir), "--out", str(tmp_path / "all.zip")]) == 0
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        names = archive.namelist()
+        rows = parse_table(archive.read("labels.csv").decode()).rows
+        coco = json.loads(archive.read("coco.json"))
+    assert len(names) == len(set(names))
+    assert len({row["image_path"] for row in rows}) == 4
+    assert len({image["file_name"] for image in coco["images"]}) == 4
+
+
 def test_two_files_of_one_name_get_two_copies(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
