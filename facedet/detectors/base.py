@@ -42,6 +42,7 @@ class Entry:
         good_at, bad_at: one clause each.
         source, licence: where it comes from, under which terms.
         size_bytes: of its file; 0 where there is none.
+        version: changes when the file under this name does; empty where it cannot.
         default_score: the threshold to start from, 0-1.
         problem: why it cannot run here; None where it can.
         build: makes the detector; it keeps what scores at least the given floor, 0-1.
@@ -58,6 +59,7 @@ class Entry:
     default_score: float
     problem: str | None
     build: Callable[[float], Detector]
+    version: str = ""
 
     @property
     def usable(self) -> bool:

@@ -36,7 +36,7 @@ class Catalogue:
             if entry.name == name_or_file:
                 return entry
         path = Path(name_or_file)
-        if path.suffix in SUFFIXES and path.is_file():
+        if path.suffix.lower() in SUFFIXES and path.is_file():
             return torchvision_rcnn.entry_of(path)
         raise UnknownModelError(
             _("there is no detector {name!r}; choose one of: {known}").format(

@@ -7,10 +7,12 @@ knows three harmless names and refuses the rest, so that no code of the file eve
 
 import json
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,25 +24,24 @@ from facedet.i18n import gettext as _
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
 CONFIG_KEY = "facedet"
-MAX_PICKLE_BYTES = 20_000_000  # of the structure alone; the numbers lie outside it
+MAX_PICKLE_BYTES = 5_000_000  # of the structure alone; the numbers lie outside it
+MAX_PICKLE_MEMO = 100_000  # objects it may refer back to; a ResNet has some thousand
 MAX_SIDE_PX = 4096
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# Tensors that only this architecture has, and how its photos are scaled when nothing else is said.
-_RESNET = "backbone.body.layer4.2.conv3.weight"
-_MOBILENET_V3 = "backbone.body.16.0.weight"
-ARCHITECTURES: dict[str, tuple[tuple[str, ...], int, int]] = {
-    "fasterrcnn_resnet50_fpn": ((_RESNET, "roi_heads.box_head.fc6.weight"), 800, 1333),
-    "fasterrcnn_resnet50_fpn_v2": ((_RESNET, "rpn.head.conv.1.0.weight"), 800, 1333),
-    "fasterrcnn_mobilenet_v3_large_fpn": ((_MOBILENET_V3, "rpn.head.cls_logits.weight"), 800, 1333),
-    "fasterrcnn_mobilenet_v3_large_320_fpn": (
-        (_MOBILENET_V3, "rpn.head.cls_logits.weight"),
-        320,
-        640,
-    ),
+# How each architecture scales photos when nothing else is said: shorter side, longest side.
+ARCHITECTURES: dict[str, tuple[int, int]] = {
+    "fasterrcnn_resnet50_fpn": (800, 1333),
+    "fasterrcnn_resnet50_fpn_v2": (800, 1333),
+    "fasterrcnn_mobilenet_v3_large_fpn": (800, 1333),
+    "fasterrcnn_mobilenet_v3_large_320_fpn": (320, 640),
 }
+# Their tensors, written by `python -m tools.architectures`: so that no torch is needed to compare.
+SHAPES_FILE = Path(__file__).with_name("architectures.json")
 _CLASS_SCORES = "roi_heads.box_predictor.cls_score.weight"
+# The lines that depend on the number of classes; they are spoken of in one sentence of their own.
+_HEAD = "roi_heads.box_predictor."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def inspect(path: Path) -> Config:
 
 def _read_header(path: Path) -> tuple[Config | None, Shapes]:
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             return _read_safetensors(path)
         return None, _read_state_dict(path)
     except CheckpointError:
@@ -131,12 +132,23 @@ def _read_state_dict(path: Path) -> Shapes:
         names = [n for n in archive.namelist() if n.endswith("/data.pkl") or n == "data.pkl"]
         if len(names) != 1 or archive.getinfo(names[0]).file_size > MAX_PICKLE_BYTES:
             raise CheckpointError(_("it is no state dict saved by torch.save"))
-        content = _ShapesOnly(BytesIO(archive.read(names[0]))).load()
+        data = archive.read(names[0])
+    _check_pickle(data)
+    content = _ShapesOnly(BytesIO(data)).load()
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         content = content["model"]  # torchvision's own training script wraps it so.
     if not isinstance(content, Mapping):
         raise CheckpointError(_("it holds no state dict; save model.state_dict() instead"))
-    return {key: shape for key, shape in content.items() if isinstance(shape, tuple)}
+    if not all(isinstance(k, str) and isinstance(s, tuple) for k, s in content.items()):
+        raise CheckpointError(_("it holds more than named tensors; save model.state_dict() alone"))
+    return dict(content)
+
+
+def _check_pickle(data: bytes) -> None:
+    """Refuse a pickle that numbers its memory so high that a few bytes would fill ours."""
+    for opcode, argument, _at in pickletools.genops(data):
+        if "PUT" in opcode.name and isinstance(argument, int) and argument > MAX_PICKLE_MEMO:
+            raise CheckpointError(_("it is no state dict saved by torch.save"))
 
 
 class _ShapesOnly(pickle.Unpickler):
@@ -163,35 +175,59 @@ class _ShapesOnly(pickle.Unpickler):
         return None
 
 
+@cache
+def expected_shapes() -> dict[str, Shapes]:
+    """Name and shape of each tensor of each architecture, batch counters left out."""
+    stored = json.loads(SHAPES_FILE.read_text(encoding="utf-8"))
+    return {
+        name: {key: tuple(shape) for key, shape in shapes.items()}
+        for name, shapes in stored.items()
+    }
+
+
 def _recognise(path: Path, shapes: Shapes) -> Config:
-    fits = [n for n, (keys, _low, _high) in ARCHITECTURES.items() if all(k in shapes for k in keys)]
-    if not fits:
+    """The architecture that shares the most tensors with the file."""
+    shared = {
+        name: sum(shapes.get(key) == shape for key, shape in expected.items()) / len(expected)
+        for name, expected in expected_shapes().items()
+    }
+    best = max(shared.values())
+    if best < 0.5:
         raise CheckpointError(
             _("it is no network that the lab knows; known: {known}").format(
                 known=", ".join(ARCHITECTURES)
             )
         )
+    fits = [name for name, share in shared.items() if share == best]
     # The two MobileNets have the same tensors; only the name can tell which was meant.
     name = next((n for n in fits if ("320" in n) == ("320" in path.stem)), fits[0])
-    _keys, min_size, max_size = ARCHITECTURES[name]
+    min_size, max_size = ARCHITECTURES[name]
     return Config(architecture=name, min_size=min_size, max_size=max_size)
 
 
 def _check_tensors(config: Config, shapes: Shapes) -> None:
-    missing = [key for key in ARCHITECTURES[config.architecture][0] if key not in shapes]
-    if missing:
-        raise CheckpointError(
-            _("it says {name}, but has no tensor {key}").format(
-                name=config.architecture, key=missing[0]
-            )
-        )
-    classes = shapes.get(_CLASS_SCORES, (0,))[0]
-    if classes != 2:
+    expected = expected_shapes()[config.architecture]
+    found = {k: s for k, s in shapes.items() if not k.endswith("num_batches_tracked")}
+    wrong = [key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)]
+    if not wrong:
+        return
+    classes = found.get(_CLASS_SCORES, (0,))[0]
+    if all(key.startswith(_HEAD) for key in wrong) and classes != 2:
         raise CheckpointError(
             _(
                 "it tells {n} classes apart, not background and face; train it on faces first"
             ).format(n=classes)
         )
+    key = min(wrong)
+    raise CheckpointError(
+        _("{n} of its tensors are not those of {name}; {key} is {found}, not {expected}").format(
+            n=len(wrong),
+            name=config.architecture,
+            key=key,
+            found=found.get(key, _("missing")),
+            expected=expected.get(key, _("expected at all")),
+        )
+    )
 
 
 def _one_line(error: Exception) -> str:

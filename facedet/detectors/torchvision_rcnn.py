@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from facedet.detectors.base import Detector, Entry
 from facedet.detectors.checkpoints import SUFFIXES, Config, inspect
-from facedet.errors import CheckpointError
+from facedet.errors import CheckpointError, shown_name
 from facedet.i18n import gettext as _
 from facedet.i18n import language
 from facedet.types import Detections, Pixels
@@ -82,8 +82,8 @@ def _build(path: Path, config: Config, min_score: float) -> "torch.nn.Module":
     )
     try:
         model.load_state_dict(_load_tensors(path))
-    except (RuntimeError, ValueError) as error:
-        first = str(error).splitlines()[-1].strip()
+    except Exception as error:  # A border: the file comes from a stranger.
+        first = (str(error).splitlines() or [type(error).__name__])[-1].strip()
         raise CheckpointError(
             _("{name}: its tensors do not fit {architecture} ({reason})").format(
                 name=path.name, architecture=config.architecture, reason=first[:200]
@@ -93,7 +93,7 @@ def _build(path: Path, config: Config, min_score: float) -> "torch.nn.Module":
 
 
 def _load_tensors(path: Path) -> "dict[str, torch.Tensor]":
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         from safetensors.torch import load_file
 
         return {key: value.float() for key, value in load_file(path).items()}
@@ -107,7 +107,7 @@ def _load_tensors(path: Path) -> "dict[str, torch.Tensor]":
 def entries(models_dirs: Sequence[Path]) -> list[Entry]:
     """One entry a checkpoint file in these folders, usable or with the reason why not."""
     files = [p for d in models_dirs if d.is_dir() for p in sorted(d.iterdir())]
-    return [entry_of(p) for p in files if p.suffix in SUFFIXES and p.is_file()]
+    return [entry_of(p) for p in files if p.suffix.lower() in SUFFIXES and p.is_file()]
 
 
 def entry_of(path: Path) -> Entry:
@@ -119,11 +119,12 @@ def entry_of(path: Path) -> Entry:
         name=path.stem,
         title=path.stem,
         family="torchvision",
-        good_at=(config.note if config else "") or architecture,
+        good_at=shown_name(config.note if config else "") or architecture,
         bad_at=_("slower than YuNet without a GPU"),
         source=str(path),
         licence=_("see its model card"),
         size_bytes=stat.st_size,
+        version=f"{stat.st_size}-{stat.st_mtime_ns}",
         default_score=config.default_score if config else 0.5,
         problem=problem,
         build=partial(_load, path, config),

@@ -88,7 +88,10 @@ def _entry(
     name: str, longest_side: int | None, title: str, path: Path | None, problem: str | None
 ) -> Entry:
     strengths = {
-        None: (_("finds the most faces, small ones too"), _("slower on large photos")),
+        None: (
+            _("finds the most faces, small ones too"),
+            _("slower on large photos; those beyond 2,560 px are scaled down to that"),
+        ),
         640: (_("a good balance"), _("misses faces under about 20 px at that size")),
         320: (_("very fast; large faces"), _("misses small faces in large photos")),
     }

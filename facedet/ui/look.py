@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import os
+import threading
 from dataclasses import dataclass
 
 import streamlit as st
@@ -14,8 +16,10 @@ from facedet.settings import load_settings
 from facedet.types import Pixels
 from facedet.ui.canvas import Picture
 
-PREVIEW_PX = 1600  # sharp on a wide screen, and a few hundred kilobytes
+PREVIEW_PIXELS = 4_000_000  # sharp when zoomed into, and about a megabyte
 THUMBNAIL_PX = 160
+# A photo of 50 million pixels takes half a gigabyte while it is decoded: visitors wait in turn.
+_DECODING = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,9 @@ def catalogue() -> Catalogue:
 
 
 def open_given(given: Given) -> Photo:
-    """Decode what a visitor gave. Raises `ImageError`."""
-    return decode(given.data, given.name, Limits.of(load_settings()))
+    """Decode what a visitor gave, no more at once than there are cores. Raises `ImageError`."""
+    with _DECODING:
+        return decode(given.data, given.name, Limits.of(load_settings()))
 
 
 def picture_of(given: Given) -> Picture:
@@ -49,12 +54,16 @@ def picture_of(given: Given) -> Picture:
 
 def find_faces(given: Given, model: str) -> Result:
     """What a detector finds, down to `DEFAULT_FLOOR`; an unreadable picture is an error row."""
-    return _result(given.key, model, _version(model), given)
+    try:
+        return _result(given.key, model, catalogue().get(model).version, given)
+    except _FailedError as failed:
+        return failed.result
 
 
 def thumbnail_url(data: bytes) -> str:
     """A small JPEG of a picture as a data URL. Raises `ImageError`."""
-    return data_url(fit(decode(data).pixels, THUMBNAIL_PX))
+    with _DECODING:
+        return data_url(fit(decode(data, limits=Limits.of(load_settings())).pixels, THUMBNAIL_PX))
 
 
 def data_url(pixels: Pixels) -> str:
@@ -68,22 +77,26 @@ def data_url(pixels: Pixels) -> str:
 @st.cache_data(max_entries=32, ttl="1h", show_spinner=False)
 def _picture(key: str, _given: Given) -> Picture:
     photo = open_given(_given)
-    preview = fit(photo.pixels, PREVIEW_PX)
+    w, h = photo.image_wh
+    preview = fit(photo.pixels, round(max(w, h) * (PREVIEW_PIXELS / (w * h)) ** 0.5))
     return Picture(key=key, src=data_url(preview), image_wh=photo.image_wh)
 
 
 @st.cache_data(max_entries=256, ttl="1h", show_spinner=False)
 def _result(key: str, model: str, version: str, _given: Given) -> Result:
-    return detect_one(lambda: open_given(_given), _given.name, model, _detector(model, version))
+    result = detect_one(lambda: open_given(_given), _given.name, model, _detector(model, version))
+    if result.error is not None:
+        raise _FailedError(result)  # Not kept: it may pass, and it names this visitor's file.
+    return result
+
+
+class _FailedError(Exception):
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.error)
+        self.result = result
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _detector(model: str, version: str) -> Detector:
     # Shared by all sessions: a detector lends itself to threads safely, see `Pool`.
     return catalogue().get(model).load(DEFAULT_FLOOR)
-
-
-def _version(model: str) -> str:
-    """A checkpoint that is replaced under the same name is another detector."""
-    entry = catalogue().get(model)
-    return f"{entry.source}:{entry.size_bytes}"

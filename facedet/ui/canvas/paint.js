@@ -13,7 +13,7 @@ function paintPane(context, pane, state, image, stageWh, colours) {
   context.fillRect(0, 0, ...stageWh);
   if (!image) return;
   const { view } = state;
-  context.imageSmoothingEnabled = view.scale < 4; // far in, one wants to see the pixels
+  context.imageSmoothingEnabled = view.scale < 4; // far in, pixels are what one looks for
   const [w, h] = state.imageWh;
   context.drawImage(image, view.dx, view.dy, w * view.scale, h * view.scale);
   if (!state.showBoxes) return;
