@@ -36,7 +36,7 @@ def find_examples() -> list[Example]:
         ("astronaut", _("Eileen Collins, astronaut"), nasa, astronaut),
         ("hopper", _("Grace Hopper, computer scientist"), navy, hopper),
         ("cat", _("A cat: no human face"), _("Stéfan van der Walt, CC0"), cat),
-        ("rocket", _("A rocket: no face at all"), _("SpaceX, CC0"), rocket),
+        ("rocket", _("A rocket: no face at all"), _("SpaceX, public domain"), rocket),
     ]
     examples = [Example(i, t, c, path.read_bytes) for i, t, c, path in found if path]
     if astronaut and hopper:

@@ -15,7 +15,8 @@ from facedet.types import Detections
 
 LabelFormat = Literal["csv", "coco", "yolo", "voc"]
 LABEL_FORMATS: tuple[LabelFormat, ...] = ("csv", "coco", "yolo", "voc")
-PICTURE_SUFFIX = {"JPEG": ".jpg", "PNG": ".png"}
+PictureFormat = Literal["JPEG", "PNG"]
+PICTURE_SUFFIX: dict[PictureFormat, str] = {"JPEG": ".jpg", "PNG": ".png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class File:
     data: bytes
 
 
-def copy_format(photo: Photo) -> Literal["JPEG", "PNG"]:
+def copy_format(photo: Photo) -> PictureFormat:
     """Photos leave as JPEG; what came without loss as PNG, BMP or GIF leaves without loss."""
     return "PNG" if photo.format in ("PNG", "BMP", "DIB", "GIF") else "JPEG"
 
@@ -36,10 +37,19 @@ def copy_suffix(photo: Photo) -> str:
     return PICTURE_SUFFIX[copy_format(photo)]
 
 
-def picture_copy(photo: Photo, found: Detections, how: Redaction | None = None) -> bytes:
-    """The photo at full size with its boxes drawn, or redacted where `how` is given."""
+def picture_copy(
+    photo: Photo,
+    found: Detections,
+    how: Redaction | None = None,
+    format: PictureFormat | None = None,
+) -> bytes:
+    """The photo at full size with its boxes drawn, or redacted where `how` is given.
+
+    Args:
+        format: default `copy_format`.
+    """
     pixels = redact(photo.pixels, found, how) if how else draw_boxes(photo.pixels, found)
-    return encode(pixels, copy_format(photo))
+    return encode(pixels, format or copy_format(photo))
 
 
 def label_files(

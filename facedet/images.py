@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from facedet.errors import DamagedImageError, ImageTooLargeError, NotAnImageError, shown_name
@@ -220,11 +219,13 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
     if image.has_transparency_data:
-        return _on_white(image.convert("RGBA"), image.info.get("icc_profile"))
-    profile = image.info.get("icc_profile")
+        return _on_white(image.convert("RGBA"), profile)
+    if image.mode == "P":
+        image = image.convert("RGB")  # A profile speaks of colours, not of their numbers.
     if profile or image.mode == "LAB":
         image = _to_srgb(image, profile)
     return image.convert("RGB")
@@ -233,19 +234,18 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Deep greyscale (16 or 32 bits, or float) to 8 bits; Pillow's own conversion only cuts off."""
     deep = np.asarray(image)
-    if image.mode.startswith("I;16") or (deep.dtype.kind == "i" and _is_sixteen_bit(deep)):
+    if image.mode.startswith("I;16"):
         return Image.fromarray((deep >> 8).astype(np.uint8))  # the full range: 65535 is white
-    values = np.nan_to_num(deep.astype(np.float32), posinf=0.0, neginf=0.0)
+    values = deep.astype(np.float32)
+    np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if image.mode == "F" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    # Otherwise no range is declared: from the darkest to the brightest, as viewers do.
-    eight = (values - low) * (255 / (high - low) if high > low else 1)
-    return Image.fromarray(eight.round().astype(np.uint8))
-
-
-def _is_sixteen_bit(values: npt.NDArray[np.signedinteger]) -> bool:
-    return bool(values.min() >= 0 and values.max() < 1 << 16)
+    # Otherwise no range is declared: from the darkest to the brightest, as viewers do. In place,
+    # for these are the largest arrays that any picture makes.
+    values -= low
+    values *= 255 / (high - low) if high > low else 1
+    return Image.fromarray(np.rint(values, out=values).astype(np.uint8))
 
 
 def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -230,6 +230,12 @@ def look(run_dir: Path, offset: int = 0) -> Look:
     return Look(state, reason, tuple(events), offset)
 
 
+def last_words(run_dir: Path) -> str:
+    """The last line that the process wrote to its console; empty where there is none."""
+    lines = [line for line in _read_text(run_dir / "log.txt").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
 def read_events(path: Path, offset: int = 0) -> tuple[list[Event], int]:
     """The whole lines after `offset` as events, and the offset behind the last of them.
 
@@ -304,6 +310,6 @@ def _end_torn_line(path: Path) -> None:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""

@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from facedet.batches import open_batch
 from facedet.detectors import Entry
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
-from facedet.settings import load_settings
 from facedet.ui import batch_view, canvas, detector_choice, look, photo_source, shell, take_away
+from facedet.ui.detector_choice import COMPARE
 from facedet.ui.photo_source import BATCH
 
 
@@ -15,15 +14,16 @@ def page() -> None:
     shell.heading(
         _("Detect"), _("Where are the faces in this photo, and how sure is the detector?")
     )
-    picture, controls = st.columns([2.3, 1], gap="large")
+    # Several panes need the width more than the controls do.
+    width = 3.6 if st.session_state.get(COMPARE) else 2.3
+    picture, controls = st.columns([width, 1], gap="large")
     with controls:
         camera_on = photo_source.choose()
         models = detector_choice.choose()
     with picture:
-        with st.container():
-            show(models, camera_on)
         if camera_on:
             photo_source.camera()
+        show(models, camera_on)
 
 
 def show(models: list[Entry], camera_on: bool) -> None:
@@ -63,17 +63,19 @@ def show_photo(given: look.Given, models: list[Entry]) -> None:
 
 
 def show_batch(models: list[Entry]) -> None:
-    batch = open_batch(load_settings(), st.query_params[BATCH])
+    batch = batch_view.open_from_address(st.query_params[BATCH])
     if (given := batch_view.opened(batch)) is not None:
         batch_view.back_button()
-        show_photo(given, models)
+        batch_entry = batch_view.entry_of(batch)
+        # Alone, it is shown as its gallery counted it; compared, by those that were chosen.
+        show_photo(given, [batch_entry] if batch_entry and len(models) == 1 else models)
     else:
         batch_view.show(batch)
 
 
 def take_pasted(asked: canvas.TakeAway | canvas.Pasted | None) -> None:
     if isinstance(asked, canvas.Pasted):
-        photo_source.give(asked.name, asked.data)
+        photo_source.give_all(asked.files)
         st.rerun()
 
 

@@ -3,6 +3,7 @@
 Fetched once by pip from wherever this machine's pip fetches, and kept in `.cache/`.
 """
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -24,7 +25,11 @@ def pillow_test_images() -> Path | None:
             return None
         with tarfile.open(archive) as tar:
             members = [m for m in tar.getmembers() if "/Tests/images/" in m.name]
-            tar.extractall(CACHE, members, filter="data")
+            # Renamed when whole: one that was cut short would pass for the collection for ever.
+            partial = CACHE / f"partial-{os.getpid()}"
+            tar.extractall(partial, members, filter="data")
+        (partial / folder.name).rename(folder)
+        partial.rmdir()
     return folder / "Tests" / "images"
 
 

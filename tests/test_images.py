@@ -92,15 +92,32 @@ def test_transparent_parts_lie_on_white(mode: str) -> None:
     assert decode(as_bytes(image, "PNG", **options)).pixels.min() == 255
 
 
-def test_colours_of_a_profile_are_brought_to_srgb() -> None:
-    # A profile of linear light: 128 there is far brighter in sRGB.
-    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
-    plain = decode(as_bytes(Image.new("RGB", (4, 4), (128, 128, 128)), "PNG"))
-    profiled = decode(
-        as_bytes(Image.new("RGB", (4, 4), (128, 128, 128)), "PNG", icc_profile=linear)
+def swapped_profile() -> bytes:
+    """sRGB's own profile with its red and blue primaries exchanged."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    tags = {data[132 + 12 * n : 136 + 12 * n]: 132 + 12 * n for n in range(data[131])}
+    red, blue = tags[b"rXYZ"], tags[b"bXYZ"]
+    out = bytearray(data)
+    out[red + 4 : red + 12], out[blue + 4 : blue + 12] = (
+        data[blue + 4 : blue + 12],
+        data[red + 4 : red + 12],
     )
-    assert plain.pixels[0, 0].tolist() == [128, 128, 128]
-    assert profiled.pixels.shape == (4, 4, 3)
+    return (
+        bytes(out).replace(b"s\0R\0G\0B", b"m\0i\0n\0e").replace(b"\0s\0R\0G\0B", b"\0m\0i\0n\0e")
+    )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_colours_of_a_profile_are_brought_to_srgb(mode: str) -> None:
+    image = Image.new("RGB", (4, 4), (220, 40, 30)).convert(mode)
+    red, _green, blue = decode(as_bytes(image, "PNG", icc_profile=swapped_profile())).pixels[0, 0]
+    assert blue > 200
+    assert red < 60
+
+
+def test_thirty_two_bits_are_stretched_from_the_darkest_to_the_brightest() -> None:
+    image = Image.fromarray(np.array([[0, 100, 200]], np.int32))
+    assert decode(as_bytes(image, "TIFF")).pixels[0, :, 0].tolist() == [0, 128, 255]
 
 
 def test_a_broken_profile_is_ignored() -> None:

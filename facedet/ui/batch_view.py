@@ -1,34 +1,58 @@
 """A batch of photos on screen: progress, a gallery with counts, one photo large, all as one ZIP."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
 
 from facedet import jobs
-from facedet.batches import Batch, progress_of
+from facedet.batches import Batch, open_batch, progress_of
 from facedet.detectors import Entry
 from facedet.detectors.base import DEFAULT_FLOOR
 from facedet.detectors.batch import detections_of
 from facedet.draw import REDACTION_STYLES
-from facedet.errors import FacedetError, ImageError
+from facedet.errors import FacedetError, ImageError, UnknownModelError
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.jobs import Event
+from facedet.settings import load_settings
 from facedet.ui import job_view, look, thumbnails
-from facedet.ui.photo_source import OPENED
+from facedet.ui.photo_source import LAST_BATCH, OPENED
 from facedet.ui.shell import plain
 
 PAGE = 48  # thumbnails a page: some hundred kilobytes
 
 
+def open_from_address(batch_id: str) -> Batch:
+    """The batch that the address names; the session remembers it. Raises `JobError`."""
+    batch = open_batch(load_settings(), batch_id)
+    st.session_state[LAST_BATCH] = batch.id
+    return batch
+
+
+def entry_of(batch: Batch) -> Entry | None:
+    """The detector that looked at the batch; None where its checkpoint is not there any more."""
+    try:
+        return look.catalogue().get(jobs.read_config(batch.run_dir)["memo"]["model"])
+    except UnknownModelError:
+        return None
+
+
 def show(batch: Batch) -> None:
     """Everything about one batch; keeps itself up to date while its job is at work."""
-    entry = look.catalogue().get(jobs.read_config(batch.run_dir)["memo"]["model"])
-    st.caption(plain(_("Detected by {title}.").format(title=entry.title)))
+    entry = entry_of(batch)
+    st.caption(
+        plain(
+            _("Detected by {title}.").format(
+                title=entry.title if entry else _("a checkpoint that is gone")
+            )
+        )
+    )
     live = job_view.is_live(jobs.look(batch.run_dir))
     refresh = job_view.REFRESH_S if live else None
-    st.fragment(run_every=refresh)(_panel)(batch, entry, live)
+    default_score = entry.default_score if entry else DEFAULT_FLOOR
+    st.fragment(run_every=refresh)(_panel)(batch, default_score, live)
 
 
 def opened(batch: Batch) -> look.Given | None:
@@ -45,26 +69,32 @@ def back_button() -> None:
         st.rerun()
 
 
-def _panel(batch: Batch, entry: Entry, was_live: bool) -> None:
-    now = jobs.look(batch.run_dir)
+def _panel(batch: Batch, default_score: float, was_live: bool) -> None:
+    now = job_view.follow(batch.run_dir)
     if was_live != job_view.is_live(now):
         st.rerun()  # the page as a whole, which then begins, or ends, to look every half second
     rows = [event for event in now.events if event["event"] == "photo"]
     job_view.progress_bar(now, progress_of(now.events, "photo"), _("photos"))
     job_view.controls(batch.run_dir, now, "batch")
-    min_score = st.slider(
-        _("Count faces scored at least"),
-        DEFAULT_FLOOR,
-        1.0,
-        entry.default_score,
-        0.01,
-        key="batch.score",
-    )
+    with _remembered(batch, "score", default_score) as key:
+        min_score = st.slider(
+            _("Count faces scored at least"), DEFAULT_FLOOR, 1.0, step=0.01, key=key
+        )
     _summary(rows, min_score)
     _gallery(batch, rows, min_score)
     if rows and not was_live:
         _take_away(batch, min_score)
-        _forget(batch)
+    _forget(batch)
+
+
+@contextmanager
+def _remembered(batch: Batch, name: str, default: float) -> Iterator[str]:
+    """The key for a widget whose value outlives it: Streamlit forgets one that is not shown."""
+    key, kept = f"{batch.id}.{name}", f"{batch.id}.{name}.kept"
+    if key not in st.session_state:
+        st.session_state[key] = st.session_state.get(kept, default)
+    yield key
+    st.session_state[kept] = st.session_state[key]
 
 
 def _summary(rows: Sequence[Event], min_score: float) -> None:
@@ -92,9 +122,12 @@ def _gallery(batch: Batch, rows: Sequence[Event], min_score: float) -> None:
     pages = max(1, -(-len(rows) // PAGE))
     page = 1
     if pages > 1:
-        page = st.number_input(
-            _("Page, of {pages}").format(pages=pages), 1, pages, key="batch.page", width=160
-        )
+        with _remembered(batch, "page", 1) as key:
+            page = int(
+                st.number_input(
+                    _("Page, of {pages}").format(pages=pages), 1, pages, key=key, width=160
+                )
+            )
     tiles = [_tile(batch, row, min_score) for row in rows[(page - 1) * PAGE : page * PAGE]]
     if not tiles:
         return
@@ -191,4 +224,5 @@ def _forget(batch: Batch) -> None:
             except OSError as error:
                 raise FacedetError(str(error)) from error
             st.query_params.clear()
+            st.session_state[LAST_BATCH] = None
             st.rerun()

@@ -13,6 +13,7 @@ from facedet.ui.photo_source import MODEL
 from facedet.ui.shell import plain, show_error
 
 MOST_COMPARED = 3
+COMPARE = "detect.compare"
 
 
 def choose() -> list[Entry]:
@@ -28,17 +29,16 @@ def choose() -> list[Entry]:
         _("Detector"), list(usable), format_func=lambda n: usable[n].title, key=MODEL
     )
     compared = [name]
-    if st.toggle(_("Compare detectors"), key="detect.compare"):
+    if st.toggle(_("Compare detectors"), key=COMPARE):
         others = [n for n in usable if n != name]
-        compared += st.pills(
-            _("Beside it"),
+        compared += st.multiselect(
+            _("Beside it, two at most"),
             others,
             default=others[-1:],
-            selection_mode="multi",
+            max_selections=MOST_COMPARED - 1,
             format_func=lambda n: usable[n].title,
-            key="detect.beside",
-            wrap=True,
-        )[: MOST_COMPARED - 1]
+            key=f"detect.beside.{name}",  # a choice that leaves out the first detector
+        )
     else:
         entry = usable[name]
         st.caption(
@@ -55,7 +55,7 @@ def pane_of(entry: Entry, given: look.Given) -> canvas.Pane:
         FacedetError: where it failed, with the reason.
     """
     # Only a network takes long enough to speak of; for the others it would flash and jump.
-    waiting = st.spinner(_("{title} is looking …").format(title=entry.title))
+    waiting = st.spinner(_("{title} is looking …").format(title=plain(entry.title)))
     with waiting if entry.family == "torchvision" else nullcontext():
         result = look.find_faces(given, entry.name)
     if result.found is None:

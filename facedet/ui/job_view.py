@@ -1,5 +1,6 @@
 """A running job on screen: what is done, the rate, the time left; pause, stop, resume."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -9,7 +10,7 @@ from facedet.batches import Progress
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
 from facedet.ui import words
-from facedet.ui.shell import show_error
+from facedet.ui.shell import plain, show_error
 
 REFRESH_S = 0.5
 
@@ -32,6 +33,16 @@ def progress_bar(look: jobs.Look, progress: Progress, unit: str) -> None:
         show_error(FacedetError(look.reason))
 
 
+def follow(run_dir: Path) -> jobs.Look:
+    """`jobs.look` with all events; those of earlier looks come from the session, not the disk."""
+    key = f"{run_dir.name}.events"
+    events, offset = st.session_state.get(key, ((), 0))
+    now = jobs.look(run_dir, offset)
+    everything = (*events, *now.events)
+    st.session_state[key] = (everything, now.offset)
+    return replace(now, events=everything)
+
+
 def controls(run_dir: Path, look: jobs.Look, key: str) -> None:
     """Pause, stop and resume buttons, those that fit the state."""
     row = st.container(horizontal=True)
@@ -41,6 +52,8 @@ def controls(run_dir: Path, look: jobs.Look, key: str) -> None:
         row.button(_("Go on"), key=f"{key}.go", on_click=jobs.ask, args=(run_dir, ""))
     if look.state in ("running", "paused"):
         row.button(_("Stop"), key=f"{key}.stop", on_click=jobs.ask, args=(run_dir, "stop"))
+    if look.state == "died" and (words_left := jobs.last_words(run_dir)):
+        st.caption(plain(_("Its last words: {words}").format(words=words_left)))
     if look.state in ("stopped", "failed", "died"):
         row.button(_("Resume"), key=f"{key}.resume", on_click=jobs.resume, args=(run_dir,))
 

@@ -3,6 +3,8 @@
 What was given is kept as plain values in the session, so that it stays when a widget goes.
 """
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -19,6 +21,7 @@ from facedet.ui.shell import plain, show_error
 
 PHOTO, MODEL, EXAMPLE, ERROR = "detect.photo", "detect.model", "detect.example", "detect.error"
 UPLOAD_ROUND = "detect.upload_round"  # part of the uploader's key: a new one empties it
+LAST_BATCH = "detect.last_batch"  # its id, so that one finds back to it
 OPENED = "detect.opened"  # name of the photo of a batch that is shown large
 BATCH = "batch"  # in the address: a reload, or another tab, finds the running job
 
@@ -42,6 +45,14 @@ def give(name: str, data: bytes, example: str | None = None) -> None:
     st.session_state[PHOTO] = (name, data)
     st.session_state[EXAMPLE] = example
     st.query_params.pop(BATCH, None)
+
+
+def give_all(files: Sequence[tuple[str, bytes]]) -> None:
+    """One photo goes on the table, several become a batch."""
+    if len(files) == 1:
+        give(*files[0])
+    else:
+        _start_batch(files)
 
 
 def choose() -> bool:
@@ -68,6 +79,7 @@ def choose() -> bool:
     if (error := st.session_state.pop(ERROR, None)) is not None:
         show_error(FacedetError(error))
     _examples()
+    _way_back()
     return source == "camera"
 
 
@@ -92,10 +104,7 @@ def _take_upload(key: str) -> None:
     files = [file for file in st.session_state[key] if isinstance(file, UploadedFile)]
     if not files:
         return
-    if len(files) == 1:
-        give(files[0].name, files[0].getvalue())
-    else:
-        _start_batch([(file.name, file.getvalue()) for file in files])
+    give_all([(file.name, file.getvalue()) for file in files])
     for file in files:
         _let_go(file)
     # An empty uploader: the next drop is a new photo, not one more beside this one.
@@ -109,13 +118,13 @@ def _let_go(file: UploadedFile) -> None:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def _start_batch(photos: list[tuple[str, bytes]]) -> None:
+def _start_batch(photos: Sequence[tuple[str, bytes]]) -> None:
     try:
         batch = start_batch(load_settings(), photos, st.session_state[MODEL])
     except (FacedetError, OSError) as error:
         st.session_state[ERROR] = str(error)
     else:
-        st.query_params[BATCH] = batch.id
+        st.query_params[BATCH] = st.session_state[LAST_BATCH] = batch.id
         st.session_state[PHOTO] = st.session_state[EXAMPLE] = st.session_state[OPENED] = None
 
 
@@ -130,6 +139,23 @@ def _take_camera() -> None:
     picture: UploadedFile | None = st.session_state["detect.camera"]
     if picture is not None:
         give(_("camera.jpg"), picture.getvalue())
+
+
+def _way_back() -> None:
+    """To the batch that was left for another photo."""
+    batch_id = st.session_state.get(LAST_BATCH)
+    if batch_id and BATCH not in st.query_params:
+        st.button(
+            _("Back to your batch of photos"),
+            icon=":material/photo_library:",
+            on_click=_open_last_batch,
+            width="stretch",
+        )
+
+
+def _open_last_batch() -> None:
+    st.query_params[BATCH] = st.session_state[LAST_BATCH]
+    st.session_state[OPENED] = None
 
 
 def _examples() -> None:

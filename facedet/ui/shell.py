@@ -22,9 +22,13 @@ def start() -> None:
         layout="wide",
     )
     _readable_primary_buttons()
+    try:
+        home = load_settings().home
+    except FacedetError as error:
+        show_error(error)
+        st.stop()
     with st.sidebar:
         st.markdown("**" + _("Face detection lab") + "**")
-        home = load_settings().home
         st.caption(
             _("Workspace, the only folder that the lab writes to: {path}").format(
                 path=plain(str(home))

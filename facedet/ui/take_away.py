@@ -9,6 +9,7 @@ from facedet.draw import Redaction, RedactionShape, RedactionStyle, redact
 from facedet.exports import (
     PICTURE_SUFFIX,
     LabelFormat,
+    PictureFormat,
     copy_format,
     copy_suffix,
     label_files,
@@ -50,66 +51,72 @@ def _close() -> None:
 
 
 def _body(given: look.Given, found: Detections, chosen: tuple[int, ...], model: str) -> None:
-    faces = ngettext("{n} face", "{n} faces", len(found)).format(n=len(found))
+    kept = found
+    if chosen and st.toggle(_("Only the {n} chosen").format(n=len(chosen)), value=True):
+        kept = found[np.array(chosen, np.intp)]
+    faces = ngettext("{n} face", "{n} faces", len(kept)).format(n=len(kept))
     st.markdown(
         _("{faces}, at the score that you set. No camera data or place goes with it.").format(
             faces=faces
         )
     )
-    kept = found
-    if chosen and st.toggle(_("Only the {n} chosen").format(n=len(chosen)), value=True):
-        kept = found[np.array(chosen, np.intp)]
     photo = look.open_given(given)
     stem = PurePath(safe_name(given.name)).stem
-    boxes, redacted, labels = st.tabs([_("With boxes"), _("Redacted"), _("Labels")])
-    with boxes:
-        _picture(photo, kept, stem)
-    with redacted:
-        _redacted(photo, kept, stem)
-    with labels:
-        _labels(kept, f"{stem}{copy_suffix(photo)}", model)
-
-
-def _picture(photo: Photo, found: Detections, stem: str) -> None:
-    st.download_button(
-        _("Download the picture with boxes"),
-        lambda: picture_copy(photo, found),
-        file_name=f"{stem}-boxes{copy_suffix(photo)}",
-        mime=_mime(photo),
-        on_click="ignore",
-        type="primary",
-        icon=":material/download:",
-        key="take.boxes",
+    # Only the tab that is open does its work.
+    boxes, redacted, labels = st.tabs(
+        [_("With boxes"), _("Redacted"), _("Labels")], on_change="rerun"
     )
+    if boxes.open:
+        with boxes:
+            _with_boxes(photo, kept, stem)
+    if redacted.open:
+        with redacted:
+            _redacted(photo, kept, stem)
+    if labels.open:
+        with labels:
+            _labels(kept, f"{stem}{copy_suffix(photo)}", model)
+
+
+def _with_boxes(photo: Photo, found: Detections, stem: str) -> None:
     w, h = photo.image_wh
     st.caption(_("Full size: {w:,} x {h:,} pixels.").format(w=w, h=h))
+    _download(_("Download the picture with boxes"), photo, found, None, f"{stem}-boxes")
 
 
 def _redacted(photo: Photo, found: Detections, stem: str) -> None:
     how = _redaction_controls()
-    hidden = redact(photo.pixels, found, how)
     n = len(found)
     st.image(
-        fit(hidden, PREVIEW_PX),
+        fit(redact(photo.pixels, found, how), PREVIEW_PX),
         alt=ngettext("The photo with {n} face hidden", "The photo with {n} faces hidden", n).format(
             n=n
         ),
         width="stretch",
     )
-    st.download_button(
-        _("Download the redacted picture"),
-        lambda: picture_copy(photo, found, how),
-        file_name=f"{stem}-redacted{copy_suffix(photo)}",
-        mime=_mime(photo),
-        on_click="ignore",
-        type="primary",
-        icon=":material/download:",
-        key="take.redacted",
-    )
     st.caption(
         _("This cannot be undone: each face is first averaged to 8 x 8 values at most.")
         if how.style != "fill"
         else _("This cannot be undone: the faces are painted over.")
+    )
+    _download(_("Download the redacted picture"), photo, found, how, f"{stem}-redacted")
+
+
+def _download(
+    label: str, photo: Photo, found: Detections, how: Redaction | None, stem: str
+) -> None:
+    """The button, and the choice of the file's format beside it."""
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    format: PictureFormat = row.segmented_control(
+        _("File type"), list(PICTURE_SUFFIX), default=copy_format(photo), required=True
+    )
+    row.download_button(
+        label,
+        lambda: picture_copy(photo, found, how, format),
+        file_name=f"{stem}{PICTURE_SUFFIX[format]}",
+        mime=f"image/{format.lower()}",
+        on_click="ignore",
+        type="primary",
+        icon=":material/download:",
     )
 
 
@@ -151,8 +158,3 @@ def _labels(found: Detections, image_name: str, model: str) -> None:
             width="stretch",
         )
         note.caption(meaning)
-
-
-def _mime(photo: Photo) -> str:
-    assert copy_format(photo) in PICTURE_SUFFIX
-    return f"image/{copy_format(photo).lower()}"

@@ -5,10 +5,10 @@ from facedet.i18n import gettext as _
 
 def duration(seconds: float) -> str:
     """``0.84 s`` -> "840 ms", ``200`` -> "3 min 20 s", ``7300`` -> "2 h 1 min"."""
-    if seconds < 1:
-        return _("{ms:.3g} ms").format(ms=seconds * 1000)
-    if seconds < 60:
-        return _("{s:.3g} s").format(s=seconds)
+    if seconds < 0.9995:
+        return _("{ms} ms").format(ms=three_digits(seconds * 1000))
+    if seconds < 59.95:
+        return _("{s} s").format(s=three_digits(seconds))
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return _("{m} min {s} s").format(m=minutes, s=rest)
@@ -17,4 +17,9 @@ def duration(seconds: float) -> str:
 
 def rate(per_second: float, unit: str) -> str:
     """``12.345, "photos"`` -> "12.3 photos a second"."""
-    return _("{n:.3g} {unit} a second").format(n=per_second, unit=unit)
+    return _("{n} {unit} a second").format(n=three_digits(per_second), unit=unit)
+
+
+def three_digits(value: float) -> str:
+    """``0.4213`` -> "0.421", ``12.34`` -> "12.3", ``1234.5`` -> "1,234"."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"

@@ -196,8 +196,14 @@ def test_the_eight_orientations_give_the_same_boxes(
     expected = [[772.5, 159.8, 941.2, 375.7], [219.3, 106.0, 309.9, 218.3]]
     np.testing.assert_allclose(boxes, expected, atol=1)
     with Image.open(tmp_path / "out" / "turned.png") as copy:
-        assert copy.size == image.size
         assert not copy.getexif()
+        drawn = np.asarray(copy)
+    assert drawn.shape == both_pixels.shape
+    for x1, y1, x2, y2 in boxes:  # the line lies where the box is, on the upright copy
+        left = drawn[round((y1 + y2) / 2), round(x1) - 1 : round(x1) + 2]
+        bottom = drawn[round(y2) - 3 : round(y2) + 1, round((x1 + x2) / 2)]
+        assert [0x56, 0xB4, 0xE9] in left.tolist()
+        assert [0x56, 0xB4, 0xE9] in bottom.tolist()
 
 
 def test_a_job_is_resumed_where_it_ended(

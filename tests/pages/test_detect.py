@@ -59,6 +59,21 @@ def test_a_bad_file_says_why_and_keeps_the_page(app: AppTest, data: bytes, says:
     assert canvas_data(app)["empty"]
 
 
+def test_a_bad_file_leaves_the_photo_on_the_table(app: AppTest, both_jpeg: bytes) -> None:
+    upload(app.run(), ("two.jpg", both_jpeg))
+    before = canvas_data(app)["image"]["key"]
+    upload(app, ("empty.jpg", b""))
+    assert "empty" in app.error[0].value
+    assert canvas_data(app)["image"]["key"] == before
+
+
+def test_a_bad_setting_is_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACEDET_MAX_MEGAPIXELS", "abc")
+    app.run()
+    assert not app.exception
+    assert "FACEDET" in app.error[0].value
+
+
 def test_two_detectors_side_by_side(app: AppTest, both_jpeg: bytes) -> None:
     upload(app.run(), ("two.jpg", both_jpeg))
     app.toggle[0].set_value(True).run()

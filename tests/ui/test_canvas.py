@@ -42,6 +42,7 @@ def test_a_message_that_our_script_did_not_send_is_dropped(value: object) -> Non
 def test_messages_of_our_script_become_values() -> None:
     sent = {"photo": "k", "model": "yunet", "min_score": 0.5, "chosen": [1, 0]}
     assert canvas._take_away(sent) == TakeAway("k", "yunet", 0.5, (1, 0))
-    pasted = {"name": "../x.png", "base64": base64.b64encode(b"abc").decode()}
-    assert canvas._pasted(pasted) == Pasted("x.png", b"abc")
-    assert canvas._pasted({"name": "x", "base64": "not base64!"}) is None
+    pasted = [{"name": "../x.png", "base64": base64.b64encode(b"abc").decode()}]
+    assert canvas._pasted(pasted) == Pasted((("x.png", b"abc"),))
+    assert canvas._pasted([{"name": "x", "base64": "not base64!"}]) is None
+    assert canvas._pasted([]) is None

@@ -19,8 +19,6 @@ from facedet.i18n import language
 from facedet.types import Detections
 from facedet.ui.assets import joined
 
-MAX_PASTED_BYTES = 50_000_000
-
 _component = st.components.v2.component(
     "facedet_canvas",
     js=joined("canvas/geometry.js", "canvas/paint.js", "canvas/pane.js", "canvas/canvas.js"),
@@ -75,10 +73,9 @@ class TakeAway:
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """A picture from the clipboard."""
+    """Files from the clipboard, or dropped on the stage: name and bytes of each, one at least."""
 
-    name: str
-    data: bytes
+    files: tuple[tuple[str, bytes], ...]
 
 
 def show(key: str, picture: Picture, panes: Sequence[Pane]) -> TakeAway | Pasted | None:
@@ -147,12 +144,12 @@ def _nothing() -> None:
 
 def _pasted(value: Any) -> Pasted | None:
     try:
-        text = str(value["base64"])
-        if len(text) * 3 // 4 > MAX_PASTED_BYTES:
-            return None
-        return Pasted(safe_name(str(value["name"])), base64.b64decode(text, validate=True))
+        files = [
+            (safe_name(str(f["name"])), base64.b64decode(f["base64"], validate=True)) for f in value
+        ]
     except (KeyError, TypeError, binascii.Error):
         return None  # Only our own script sends this; whatever else comes is dropped.
+    return Pasted(tuple(files)) if files else None
 
 
 def _take_away(value: Any) -> TakeAway | None:
@@ -179,7 +176,10 @@ def _texts() -> dict[str, str]:
         "fit": _("Fit"),
         "fit_label": _("Fit: show the whole photo (0)"),
         "height": _("height"),
-        "keys": _("Click a face to choose it. Keys: ← → face, Space choose, Enter zoom to it."),
+        "keys": _(
+            "Click a face to choose it. Keys: ← → face, Space choose, Enter zoom to it. "
+            "Ctrl and the wheel zoom."
+        ),
         "left": _("left"),
         "only_by": _("only {title}: {n}"),
         "score": _("score"),

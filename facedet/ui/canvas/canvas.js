@@ -35,6 +35,15 @@ function button(className, text, label, onClick) {
   return element;
 }
 
+async function inBase64(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  }
+  return btoa(binary);
+}
+
 class BoxCanvas {
   constructor(parent) {
     this.root = make("div", "canvas");
@@ -45,6 +54,11 @@ class BoxCanvas {
     this.resized = new ResizeObserver(() => this.resize());
     this.onPaste = (event) => this.paste(event);
     document.addEventListener("paste", this.onPaste);
+    this.root.addEventListener("dragover", (event) => event.preventDefault());
+    this.root.addEventListener("drop", (event) => {
+      event.preventDefault();
+      this.take([...event.dataTransfer.files]);
+    });
   }
 
   close() {
@@ -68,13 +82,16 @@ class BoxCanvas {
 
   build(data) {
     const samePhoto = this.data?.image?.key === data.image?.key;
-    const before = new Map(this.panes.map((pane) => [pane.name, pane.threshold]));
+    const before = new Map(this.panes.map((pane) => [pane.name, pane]));
     this.data = data;
     this.texts = data.texts;
     this.plural = new Intl.PluralRules(data.language || "en");
     this.resized.disconnect();
     if (!samePhoto) this.state.view = null;
-    this.panes = (data.panes || []).map((pane, k) => new Pane(this, pane, k, before));
+    this.panes = (data.panes || []).map((pane, k) => {
+      const old = before.get(pane.name);
+      return new Pane(this, pane, k, old?.threshold, samePhoto ? old?.chosen : undefined);
+    });
     if (data.image) this.buildPhoto(data, samePhoto);
     else this.root.replaceChildren(this.emptyStage(data.empty));
   }
@@ -101,6 +118,7 @@ class BoxCanvas {
       if (this.data.image?.src !== src) return;
       this.photo = photo;
       this.draw();
+      this.panes[0].stage.scrollIntoView({ block: "nearest" }); // on a phone it may lie above
       this.root.dataset.ready = this.data.image.key;
     };
     photo.src = src;
@@ -231,16 +249,18 @@ class BoxCanvas {
     this.live.textContent = text;
   }
 
-  async paste(event) {
+  paste(event) {
     if (event.target.closest?.("input, textarea")) return;
-    const file = [...(event.clipboardData?.files || [])].find((f) => f.type.startsWith("image/"));
-    if (!file) return;
+    const files = [...(event.clipboardData?.files || [])];
+    if (!files.length) return;
     event.preventDefault();
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    let binary = "";
-    for (let at = 0; at < bytes.length; at += 0x8000) {
-      binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-    }
-    this.send("pasted", { name: file.name || "pasted.png", base64: btoa(binary) });
+    this.take(files);
+  }
+
+  // Pictures that were pasted or dropped on the stage; Python looks at what they are.
+  async take(files) {
+    if (!files.length) return;
+    const sent = files.map(async (file) => ({ name: file.name, base64: await inBase64(file) }));
+    this.send("pasted", await Promise.all(sent));
   }
 }

@@ -6,13 +6,13 @@ const DRAG_STARTS_PX = 4; // less is a click with a trembling hand
 const ALT_FACES = 10; // a text alternative with more would be read for minutes
 
 class Pane {
-  constructor(canvas, data, position, thresholdsBefore) {
+  constructor(canvas, data, position, thresholdBefore, chosenBefore) {
     Object.assign(this, { canvas, position, name: data.name, title: data.title });
     this.boxes = data.boxes;
     this.floor = data.floor;
-    this.threshold = Math.max(data.floor, thresholdsBefore.get(data.name) ?? data.threshold);
+    this.threshold = Math.max(data.floor, thresholdBefore ?? data.threshold);
     this.active = -1;
-    this.chosen = new Set();
+    this.chosen = new Set(chosenBefore);
     this.sort = { column: "score", down: true };
     this.pointers = new Map();
     this.root = make("section", "pane");
@@ -109,6 +109,8 @@ class Pane {
     scroller.setAttribute("role", "region");
     scroller.setAttribute("aria-label", `${this.canvas.texts.table}: ${this.title}`);
     const table = make("table");
+    table.setAttribute("role", "grid");
+    table.setAttribute("aria-multiselectable", "true");
     const head = make("tr");
     this.heads = COLUMNS.map((column) => this.makeHead(column));
     head.append(...this.heads);
@@ -174,6 +176,7 @@ class Pane {
     const shown = this.shownIndices();
     shown.sort((a, b) => sign * (this.values(a)[column] - this.values(b)[column]));
     this.body.replaceChildren(...shown.map((index) => this.makeRow(index)));
+    if (this.body.firstChild) this.body.firstChild.tabIndex = 0;
     for (const head of this.heads) {
       const here = head.dataset.column === column;
       head.setAttribute("aria-sort", here ? (down ? "descending" : "ascending") : "none");
@@ -183,7 +186,7 @@ class Pane {
   makeRow(index) {
     const row = make("tr");
     row.dataset.index = index;
-    row.tabIndex = 0;
+    row.tabIndex = -1; // one row at a time is in the Tab order, arrows go on from there
     const values = this.values(index);
     for (const column of COLUMNS) {
       row.append(make("td", "", values[column].toFixed(column === "score" ? 3 : 1)));
@@ -196,11 +199,18 @@ class Pane {
     row.addEventListener("focus", () => this.setActive(index));
     row.addEventListener("click", () => this.toggleChosen(index));
     row.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
+      const other = { ArrowDown: row.nextSibling, ArrowUp: row.previousSibling }[event.key];
+      if (other) this.focusRow(other);
+      else if (event.key === "Enter" || event.key === " ") this.toggleChosen(index);
+      else return;
       event.preventDefault();
-      this.toggleChosen(index);
     });
     return row;
+  }
+
+  focusRow(row) {
+    for (const each of this.rows()) each.tabIndex = each === row ? 0 : -1;
+    row.focus();
   }
 
   rows() {

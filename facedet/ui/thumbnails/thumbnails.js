@@ -1,4 +1,7 @@
 // A grid of pictures to click: examples, and the photos of a batch. Each is a button with a name.
+// Tiles that stay the same stay in place, so that the keyboard's focus does too.
+
+const tilesOf = new WeakMap(); // grid -> Map of id -> { content, button }
 
 export default function ({ parentElement, data, setTriggerValue }) {
   let grid = parentElement.querySelector(".thumbnails");
@@ -6,19 +9,33 @@ export default function ({ parentElement, data, setTriggerValue }) {
     grid = document.createElement("div");
     grid.className = "thumbnails";
     parentElement.append(grid);
+    tilesOf.set(grid, new Map());
   }
   grid.setAttribute("role", "group");
   grid.setAttribute("aria-label", data.label);
   grid.style.setProperty("--tile", `${data.tile_px}px`);
-  grid.replaceChildren(...data.items.map((item) => tile(item, data, setTriggerValue)));
+  const before = tilesOf.get(grid);
+  const now = new Map(data.items.map((item) => [item.id, keepOrMake(item, data, before)]));
+  tilesOf.set(grid, now);
+  const buttons = [...now.values()].map((tile) => tile.button);
+  for (const [index, button] of buttons.entries()) {
+    button.onclick = () => setTriggerValue("picked", data.items[index].id);
+    button.setAttribute("aria-pressed", String(data.items[index].id === data.selected));
+    if (grid.children[index] !== button) grid.insertBefore(button, grid.children[index] || null);
+  }
+  while (grid.children.length > buttons.length) grid.lastChild.remove();
 }
 
-function tile(item, data, setTriggerValue) {
+function keepOrMake(item, data, before) {
+  const content = JSON.stringify([item, data.captions]);
+  const old = before.get(item.id);
+  return old?.content === content ? old : { content, button: tile(item, data) };
+}
+
+function tile(item, data) {
   const button = document.createElement("button");
   button.type = "button";
   button.title = item.title;
-  button.setAttribute("aria-pressed", String(item.id === data.selected));
-  button.addEventListener("click", () => setTriggerValue("picked", item.id));
   if (item.src) {
     const picture = document.createElement("img");
     picture.src = item.src;
