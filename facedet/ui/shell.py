@@ -21,7 +21,7 @@ def start() -> None:
         page_icon=str(UI_DIR / "icon.svg"),  # an icon by name would be fetched from the internet
         layout="wide",
     )
-    _readable_primary_buttons()
+    _readable_letters_on_teal()
     try:
         home = load_settings().home
     except FacedetError as error:
@@ -36,15 +36,15 @@ def start() -> None:
         )
 
 
-def _readable_primary_buttons() -> None:
+def _readable_letters_on_teal() -> None:
     """The one thing that the theme's settings cannot say.
 
-    Streamlit writes white on primary buttons, also on the light teal of the dark theme, which must
-    be light to be read as a link on a dark page.
+    Streamlit writes white on primary buttons and on tags, also on the light teal of the dark
+    theme, which must be light to be read as a link on a dark page.
     """
     if st.context.theme.type == "dark":
-        button = '[data-testid="stBaseButton-primary"]'
-        st.html(f"<style>{button}, {button} p {{ color: #06211F; }}</style>")
+        button, tag = '[data-testid="stBaseButton-primary"]', ".stMultiSelect [data-tag]"
+        st.html(f"<style>{button}, {button} p, {tag}, {tag} * {{ color: #06211F; }}</style>")
 
 
 def heading(title: str, question: str) -> None:

@@ -86,8 +86,9 @@ def _with_boxes(photo: Photo, found: Detections, stem: str) -> None:
 def _redacted(photo: Photo, found: Detections, stem: str) -> None:
     how = _redaction_controls()
     n = len(found)
+    # As a URL of its own: a file of Streamlit's may be gone before a quick change has loaded it.
     st.image(
-        fit(redact(photo.pixels, found, how), PREVIEW_PX),
+        look.data_url(fit(redact(photo.pixels, found, how), PREVIEW_PX)),
         alt=ngettext("The photo with {n} face hidden", "The photo with {n} faces hidden", n).format(
             n=n
         ),
