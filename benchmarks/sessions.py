@@ -41,6 +41,8 @@ def run() -> dict[str, float]:
         figures = asyncio.run(_measure(lab.url, psutil.Process(lab.pid)))
     for name, value in figures.items():
         print(f"{name:44} {value:10.4g}")
+    if figures["wrong or mixed-up results"] or figures["errors"]:
+        raise SystemExit("not every visitor saw what was theirs")
     return figures
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from facedet import jobs
 from facedet.batches import Batch, open_batch, progress_of
 from facedet.detectors import Entry
 from facedet.detectors.base import DEFAULT_FLOOR
-from facedet.detectors.batch import detections_of
 from facedet.draw import REDACTION_STYLES
 from facedet.errors import FacedetError, ImageError, UnknownModelError
 from facedet.i18n import gettext as _
@@ -155,7 +155,8 @@ def _thumbnail(path: str) -> str:
 
 
 def _count(row: Event, min_score: float) -> int:
-    return len(detections_of(row).at_least(min_score))
+    least = float(np.float32(min_score))  # scores are float32; every tick counts all rows
+    return sum(face["score"] >= least for face in row["faces"])
 
 
 def _take_away(batch: Batch, min_score: float) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Request, expect, sync_playwright
 
 from facedet.examples import find_examples
 from tools.lab import BROWSER_FLAGS, Lab, find_browser, running_lab
+
+# A busy machine is slow, not wrong: wait as long for what is expected as for everything else.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,7 +80,7 @@ def watched(browser: Browser, lab: Lab, size: tuple[int, int]) -> Iterator[Page]
     page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("requestfailed", lambda request: note_failure(request, troubles))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(20_000)
     page.goto(lab.url)
     page.wait_for_selector(".thumbnails button")
     yield page
