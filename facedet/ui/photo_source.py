@@ -86,7 +86,9 @@ def choose() -> bool:
 def _upload() -> None:
     key = f"detect.upload.{st.session_state.setdefault(UPLOAD_ROUND, 0)}"
     st.file_uploader(
-        _("Drop one photo or many"),
+        _("Drop one photo or many, up to {mb:.0f} MB each").format(
+            mb=load_settings().max_image_bytes / 1e6
+        ),
         # The content decides what a file is; suffixes only help the file dialog.
         type=None,
         accept_multiple_files=True,
