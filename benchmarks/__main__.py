@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-NAMES = ("detect", "start", "sessions")
+NAMES = ("detect", "memory", "start", "sessions")
 
 
 def main() -> None:

@@ -51,3 +51,23 @@ def as_bytes(image: Image.Image, format: str, **options: object) -> bytes:
     out = BytesIO()
     image.save(out, format, **options)
     return out.getvalue()
+
+
+# EXIF orientation -> how an upright picture is stored under it.
+_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def turned_png(upright: Image.Image, orientation: int) -> bytes:
+    """The picture as a camera held that way stores it, with the EXIF tag that says so."""
+    stored = upright.transpose(_STORED[orientation]) if orientation in _STORED else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return as_bytes(stored, "PNG", exif=exif)

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 from facedet import images
 from facedet.errors import DamagedImageError, ImageError, ImageTooLargeError, NotAnImageError
 from facedet.images import Limits, decode, encode, fit, read
-from tests.conftest import as_bytes
+from tests.conftest import as_bytes, turned_png
 
 
 def corner_picture() -> Image.Image:
@@ -41,19 +41,7 @@ def test_each_format_is_decoded_whatever_it_is_called(format: str) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_undone(orientation: int) -> None:
     upright = corner_picture()
-    stored = {
-        1: upright,
-        2: upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-        3: upright.transpose(Image.Transpose.ROTATE_180),
-        4: upright.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
-        5: upright.transpose(Image.Transpose.TRANSPOSE),
-        6: upright.transpose(Image.Transpose.ROTATE_90),
-        7: upright.transpose(Image.Transpose.TRANSVERSE),
-        8: upright.transpose(Image.Transpose.ROTATE_270),
-    }[orientation]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    photo = decode(as_bytes(stored, "PNG", exif=exif))
+    photo = decode(turned_png(upright, orientation))
     np.testing.assert_array_equal(photo.pixels, np.asarray(upright))
 
 

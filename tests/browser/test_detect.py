@@ -15,6 +15,7 @@ from playwright.sync_api import Page, WebSocket, expect
 from facedet.cli import main
 from facedet.images import decode
 from facedet.labels import from_coco, from_voc, from_yolo, parse_table
+from tests.conftest import turned_png
 
 DETECTION = np.array([0x56, 0xB4, 0xE9])
 
@@ -374,21 +375,8 @@ def test_many_photos_with_a_broken_one(page: Page, photo: Path, tmp_path: Path) 
 def test_a_turned_photo_is_shown_upright_with_the_same_boxes(
     page: Page, tmp_path: Path, both_pixels: np.ndarray, orientation: int
 ) -> None:
-    undo = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    image = Image.fromarray(both_pixels)
-    stored = image.transpose(undo[orientation]) if orientation in undo else image
-    exif = Image.Exif()
-    exif[0x0112] = orientation
     path = tmp_path / "turned.png"
-    stored.save(path, exif=exif)
+    path.write_bytes(turned_png(Image.fromarray(both_pixels), orientation))
     upload(page, path)
     label = page.locator(".stage canvas").get_attribute("aria-label") or ""
     numbers = [int(n) for n in re.findall(r"(?:left|top) (\d+)", label)]

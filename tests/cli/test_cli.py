@@ -14,6 +14,7 @@ from facedet import images, jobs
 from facedet.cli import detect as detect_command
 from facedet.cli import main
 from facedet.labels import parse_table
+from tests.conftest import turned_png
 
 Capture = pytest.CaptureFixture[str]
 
@@ -174,22 +175,8 @@ def test_the_eight_orientations_give_the_same_boxes(
     orientation: int, tmp_path: Path, both_pixels: np.ndarray, capsys: Capture
 ) -> None:
     """Also in the exported copy: it is upright, and the boxes fit it."""
-    turn = {
-        1: None,
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }[orientation]
-    image = Image.fromarray(both_pixels)
-    stored = image.transpose(turn) if turn is not None else image
-    exif = Image.Exif()
-    exif[0x0112] = orientation
     path = tmp_path / "turned.png"
-    stored.save(path, exif=exif)
+    path.write_bytes(turned_png(Image.fromarray(both_pixels), orientation))
     assert main(["detect", str(path), "--json", "-", "--out", str(tmp_path / "out")]) == 0
     [row] = json.loads(capsys.readouterr().out)
     boxes = [[face[key] for key in ("x1", "y1", "x2", "y2")] for face in row["faces"]]
