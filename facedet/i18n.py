@@ -5,6 +5,7 @@ The core does not know who is reading. Whoever does (the app, per session) says 
 """
 
 import gettext as _gettext
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,11 @@ def use_language(current: Callable[[], str]) -> None:
     """Let `current()` say, at each look-up, in which language to answer (``"en"``, ``"fr"``, …)."""
     global _current_language
     _current_language = current
+
+
+def from_environment() -> str:
+    """What ``FACEDET_LANGUAGE`` says; a page passes its language on to the jobs that it starts."""
+    return os.environ.get("FACEDET_LANGUAGE") or "en"
 
 
 def language() -> str:

@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 from facedet.errors import JobError
 from facedet.files import write_atomically
 from facedet.i18n import gettext as _
+from facedet.i18n import language
 
 HEARTBEAT_S = 2.0
 DEAD_AFTER_S = 10.0  # of silence: five missed heartbeats
@@ -179,6 +180,7 @@ def start(run_dir: Path, arguments: Sequence[str], memo: Mapping[str, Any] | Non
             stdout=log,
             stderr=log,
             cwd=package_root,
+            env={**os.environ, "FACEDET_LANGUAGE": language()},  # its errors are read on that page
             start_new_session=True,  # Ctrl-C on the server must not reach it
         )
     threading.Thread(target=child.wait, daemon=True).start()  # or it stays a zombie when it ends

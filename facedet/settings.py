@@ -5,6 +5,7 @@
                             checkout, or ``~/facedet`` where the package is installed elsewhere.
 ``FACEDET_MODELS``          more checkpoints, beside the checkout's ``models``.
 ``FACEDET_MAX_MEGAPIXELS``  largest picture to decode, in millions of pixels. Default 50.
+``FACEDET_LANGUAGE``        of the command line's sentences (see `i18n`). Default ``en``.
 ``FACEDET_MAX_MEGABYTES``   largest picture file to read, in millions of bytes. Default 100.
 ==========================  =======================================================================
 """

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from facedet import i18n
 from facedet.cli import detect, models, pack
 from facedet.errors import FacedetError, UsageError, shown_name
 from facedet.i18n import gettext as _
@@ -25,6 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    i18n.use_language(i18n.from_environment)
     description = _("Find faces in photos, and follow the whole road of a face detector.")
     parser = _Parser(prog="facedet", description=description)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
