@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -12,7 +12,7 @@ from facedet.cli.output import check_destination, progress, say, warn, write_jso
 from facedet.detectors import Entry, load_catalogue
 from facedet.detectors.batch import Result, detect_all
 from facedet.draw import REDACTION_STYLES, Redaction
-from facedet.errors import FacedetError, UsageError, checked_score, shown_name
+from facedet.errors import FacedetError, JobError, UsageError, checked_score, shown_name
 from facedet.exports import copy_suffix, picture_copy
 from facedet.files import unique_paths, write_atomically
 from facedet.i18n import gettext as _
@@ -122,10 +122,11 @@ def _detect(
     sources: Sequence[Source], entry: Entry, options: argparse.Namespace, worker: Worker | None
 ) -> list[dict[str, Any]]:
     """All rows in the order of the sources; those that an earlier run of the job has are reused."""
-    done = _rows_so_far(options.run_dir) if worker else {}
+    settings = {"model": entry.name, "min_score": options.min_score}
+    done = _rows_so_far(options.run_dir, settings) if worker else {}
     todo = [source for source in sources if str(source.path) not in done]
     if worker:
-        worker.event("plan", total=len(sources), done=len(sources) - len(todo), model=entry.name)
+        worker.event("plan", total=len(sources), done=len(sources) - len(todo), **settings)
     limits = Limits.of(load_settings())
     pictures = [(str(s.path), lambda p=s.path: read(p, limits)) for s in todo]
     use = _Copies.plan(sources, options).write if options.out else None
@@ -141,8 +142,16 @@ def _detect(
     return [done[str(source.path)] for source in sources]
 
 
-def _rows_so_far(run_dir: Path) -> dict[str, dict[str, Any]]:
+def _rows_so_far(run_dir: Path, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of earlier runs in this directory, which must have been asked for the same way."""
     events, _end = read_events(run_dir / "events.jsonl")
+    for event in events:
+        if event["event"] == "plan" and any(event.get(k) != v for k, v in settings.items()):
+            raise JobError(
+                _("{run_dir} holds results of other settings ({found}); choose another").format(
+                    run_dir=run_dir, found=", ".join(f"{k} {event.get(k)}" for k in settings)
+                )
+            )
     return {event["image"]: photo_row(event) for event in events if event["event"] == "photo"}
 
 

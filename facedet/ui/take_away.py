@@ -23,8 +23,6 @@ from facedet.types import Detections
 from facedet.ui import canvas, look
 
 PREVIEW_PX = 700
-
-
 ASKED = "take_away.asked"  # what was asked for, until the dialog is closed
 
 

@@ -218,6 +218,16 @@ def test_a_job_is_resumed_where_it_ended(
     assert len([event for event in events if event["event"] == "photo"]) == 3
 
 
+@pytest.mark.parametrize("other", [["--model", "haar"], ["--min-score", "0.9"]])
+def test_a_job_is_not_resumed_with_other_settings(
+    folder: Path, tmp_path: Path, capsys: Capture, other: list[str]
+) -> None:
+    command = ["detect", str(folder / "two.jpg"), "--run-dir", str(tmp_path / "run")]
+    assert main(command) == 0
+    assert main([*command, *other]) == 1
+    assert "holds results of other settings (model yunet, min_score 0.6)" in capsys.readouterr().err
+
+
 def test_a_job_packed_into_a_zip(folder: Path, tmp_path: Path) -> None:
     run_dir, archive = tmp_path / "run", tmp_path / "all.zip"
     assert main(["detect", str(folder), "--run-dir", str(run_dir)]) == 0
