@@ -113,6 +113,8 @@ class BoxCanvas {
   }
 
   loadPhoto(src) {
+    this.photo = null; // the new boxes must not stand on the old photo, not even for a moment
+    delete this.root.dataset.ready;
     const photo = new Image();
     photo.onload = () => {
       if (this.data.image?.src !== src) return;
