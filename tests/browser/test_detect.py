@@ -148,6 +148,8 @@ def dialog_is_whole(page: Page) -> None:
 
 
 def download(page: Page, click: Callable[[], None]) -> tuple[str, bytes]:
+    # A button whose run is not over yet is about to be replaced.
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     with page.expect_download() as caught:
         click()
     return caught.value.suggested_filename, Path(caught.value.path()).read_bytes()
