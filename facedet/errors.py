@@ -10,6 +10,8 @@
     ├── LabelError                a label table or label file cannot be used
     ├── ModelError                a detector cannot run here
     │   └── CheckpointError       a checkpoint is broken, foreign or does not match
+    ├── DatasetError              an archive, index or dataset folder cannot be used
+    ├── PracticeError             the practice dataset cannot be made or served
     └── JobError                  a run directory is missing, in use or damaged
 
 A message says what was found, where, and what to do. It is one line, fit to be shown as it is.
@@ -58,6 +60,14 @@ class ModelError(FacedetError):
 
 class CheckpointError(ModelError):
     """A checkpoint is broken, of a foreign architecture, or knows no face."""
+
+
+class DatasetError(FacedetError):
+    """An archive, index or dataset folder cannot be used."""
+
+
+class PracticeError(FacedetError):
+    """The practice dataset cannot be made or served."""
 
 
 class JobError(FacedetError):

@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 MAX_NAME_BYTES = 120  # far below every file system's limit, with room for a suffix of ours
@@ -12,11 +13,17 @@ _FORBIDDEN = set('<>:"/\\|?*')  # Windows forbids them; `/` and `\` would leave 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write so that a reader, or a crash, sees the old content or the new, never half."""
     data = content.encode() if isinstance(content, str) else content
+    with replaced_atomically(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def replaced_atomically(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; it takes the place of `path` when the block ends well."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:

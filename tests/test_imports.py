@@ -14,17 +14,17 @@ CORE = sorted((ROOT / "facedet").rglob("*.py"))
 LAYERS = (
     ("i18n",),
     ("errors", "packages"),
-    ("types", "settings", "files"),
+    ("types", "settings", "files", "parallel"),
     ("boxes",),
     ("images", "labels"),
     ("detectors", "draw", "sources", "examples"),
-    ("exports", "jobs"),
-    ("batches",),
+    ("exports", "jobs", "vggface"),
+    ("batches", "practice"),
     ("ui", "cli"),
     ("__main__",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-LIGHT = {"errors", "types", "settings", "i18n", "files", "packages"}
+LIGHT = {"errors", "types", "settings", "i18n", "files", "packages", "parallel"}
 
 
 def imported(path: Path) -> list[str]:

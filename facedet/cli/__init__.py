@@ -7,14 +7,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import NoReturn
 
 from facedet import i18n
-from facedet.cli import detect, models, pack
 from facedet.errors import FacedetError, UsageError, shown_name
 from facedet.i18n import gettext as _
 
-COMMANDS = (detect, models, pack)
+COMMANDS = ("detect", "models", "index", "pack")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     description = _("Find faces in photos, and follow the whole road of a face detector.")
     parser = _Parser(prog="facedet", description=description)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for module in COMMANDS:
-        module.add_parser(commands)
+    given = sys.argv[1:] if arguments is None else arguments
+    # Only the one that was asked for is loaded: some bring large libraries with them.
+    for name in [name for name in COMMANDS if name in given[:1]] or COMMANDS:
+        import_module(f"facedet.cli.{name}").add_parser(commands)
     return _guarded(lambda: _dispatch(parser, arguments))
 
 

@@ -3,15 +3,18 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from tqdm import tqdm
 
 from facedet.errors import FacedetError
 from facedet.files import write_atomically
 from facedet.i18n import gettext as _
+from facedet.jobs import Worker
 
 T = TypeVar("T")
 
@@ -67,3 +70,46 @@ def warn(line: str) -> None:
 def progress(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
     """The same items, with done, rate and time left on stderr where that is a terminal."""
     yield from tqdm(items, total=total, unit=f" {unit}", disable=not sys.stderr.isatty())
+
+
+class Meter:
+    """How far a piece of work is: on a terminal for a person, as events for a job's page.
+
+    Args:
+        label: what is going on.
+        worker: the job, which is also asked whether to pause or stop.
+        event: name of the job's event; it has ``done`` and ``total``.
+        unit: what is counted; ``B`` for bytes.
+    """
+
+    EVENT_EVERY_S = 0.25
+
+    def __init__(self, label: str, worker: Worker | None, event: str, unit: str = "B") -> None:
+        self._worker, self._event = worker, event
+        self._bar = tqdm(
+            desc=label,
+            unit=unit,
+            unit_scale=unit == "B",
+            disable=worker is not None or not sys.stderr.isatty(),
+        )
+        self._next = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def tick(self, done: int, total: int) -> None:
+        """So much of so much is done; call as often as you like."""
+        self._bar.total = total or None
+        self._bar.update(done - self._bar.n)
+        if self._worker and (time.monotonic() >= self._next or done == total):
+            self._next = time.monotonic() + self.EVENT_EVERY_S
+            self._worker.event(self._event, done=done, total=total)
+            self._worker.checkpoint()

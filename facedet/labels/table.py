@@ -154,7 +154,7 @@ def to_csv(photos: Iterable[tuple[str, Detections]], source: str = "") -> str:
     writer.writerow(WRITTEN)
     for path, found in photos:
         w, h = found.image_wh
-        shown = _no_formula(path)
+        shown = no_formula(path)
         for box, score in zip(found.boxes_xyxy, found.scores, strict=True):
             writer.writerow([shown, *map(_number, box), w, h, _number(score), source])
         if not len(found):
@@ -167,6 +167,6 @@ def _number(value: np.float32) -> str:
     return np.format_float_positional(value, unique=True, trim="-")
 
 
-def _no_formula(path: str) -> str:
-    # "./=x" is the same file as "=x", and no formula.
+def no_formula(path: str) -> str:
+    """A cell that no spreadsheet takes for a formula; "./=x" is the same file as "=x"."""
     return f"./{path}" if path.startswith(_FORMULA_STARTS) else path
