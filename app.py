@@ -15,6 +15,9 @@ st.navigation(
                 icon=":material/familiar_face_and_zone:",
                 default=True,
             )
-        ]
+        ],
+        _("Data"): [
+            st.Page("pages/dataset.py", title=_("Dataset"), icon=":material/photo_library:")
+        ],
     }
 ).run()

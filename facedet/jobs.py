@@ -155,6 +155,13 @@ def new_run_dir(runs_dir: Path, kind: str) -> Path:
     return path
 
 
+def find_runs(runs_dir: Path, kind: str) -> list[Path]:
+    """The run directories of one kind, the newest first."""
+    pattern = f"{kind}-????????-??????-*"
+    found = [path for path in runs_dir.glob(pattern) if (path / "config.json").is_file()]
+    return sorted(found, reverse=True)
+
+
 def start(run_dir: Path, arguments: Sequence[str], memo: Mapping[str, Any] | None = None) -> None:
     """Run ``facedet <arguments> --run-dir <run_dir>`` as a process of its own.
 

@@ -1,5 +1,7 @@
 """Shared fixtures: a workspace of its own for each test, and photos that are always there."""
 
+import socket
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -45,6 +47,22 @@ def two_faces() -> Detections:
         np.array([0.9, 0.6], np.float32),
         (200, 120),
     )
+
+
+@pytest.fixture
+def free_port() -> int:
+    """The first of three neighbouring ports that nobody has."""
+    while True:
+        with ExitStack() as stack:
+            probe = stack.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            try:
+                for offset in (1, 2):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 def as_bytes(image: Image.Image, format: str, **options: object) -> bytes:

@@ -19,7 +19,7 @@ LAYERS = (
     ("images", "labels"),
     ("detectors", "draw", "sources", "examples"),
     ("exports", "jobs", "vggface"),
-    ("batches", "practice"),
+    ("batches", "practice", "figures", "linklists"),
     ("ui", "cli"),
     ("__main__",),
 )

@@ -28,7 +28,12 @@ def progress_bar(look: jobs.Look, progress: Progress, unit: str) -> None:
     if look.state == "running" and progress.left_s is not None:
         parts.append(words.rate(progress.per_second, unit))
         parts.append(_("{time} left").format(time=words.duration(progress.left_s)))
-    st.progress(min(1.0, share), text=" · ".join([*parts, _state_words(look.state)]))
+    st.progress(min(1.0, share), text=" · ".join([*parts, state_words(look.state)]))
+    show_failure(look)
+
+
+def show_failure(look: jobs.Look) -> None:
+    """Why it failed, where it did."""
     if look.state == "failed":
         show_error(FacedetError(look.reason))
 
@@ -63,7 +68,8 @@ def is_live(look: jobs.Look) -> bool:
     return look.state in ("starting", "running", "paused")
 
 
-def _state_words(state: jobs.State) -> str:
+def state_words(state: jobs.State) -> str:
+    """The state, for people."""
     return {
         "starting": _("starting"),
         "running": _("running"),

@@ -1,20 +1,28 @@
 """What every screen has around it: title and question, the workspace in the sidebar, errors."""
 
 import re
+import runpy
+from typing import NoReturn
 
 import streamlit as st
 
 from facedet import i18n
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
-from facedet.settings import load_settings
+from facedet.settings import CHECKOUT, load_settings
 from facedet.ui.assets import UI_DIR
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
 
+# Whether `app.py` has run in this process, see `heading`.
+_app_has_run = False
+
+
 def start() -> None:
     """Set up the window; call first in `app.py`."""
+    global _app_has_run
+    _app_has_run = True
     i18n.use_language(_language)
     st.set_page_config(
         page_title=_("Face detection lab"),
@@ -48,9 +56,21 @@ def _readable_letters_on_teal() -> None:
 
 
 def heading(title: str, question: str) -> None:
-    """A screen's title, and the one question that it answers."""
+    """A screen's title, and the one question that it answers; the first call of each page."""
+    if not _app_has_run:
+        _run_app_first()
     st.title(title, anchor=False)
     st.markdown(question)
+
+
+def _run_app_first() -> NoReturn:
+    """Show a visitor who came straight to a page the same page, but by way of `app.py`.
+
+    Until `st.navigation` is called for the first time in a process, Streamlit runs the files of
+    ``pages/`` by themselves: without the window's set-up, and with a menu made of file names.
+    """
+    runpy.run_path(str(CHECKOUT / "app.py"))
+    st.stop()
 
 
 def show_error(error: FacedetError) -> None:

@@ -23,3 +23,12 @@ def rate(per_second: float, unit: str) -> str:
 def three_digits(value: float) -> str:
     """``0.4213`` -> "0.421", ``12.34`` -> "12.3", ``1234.5`` -> "1,234"."""
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.3g}"
+
+
+def size(n_bytes: float) -> str:
+    """``1_234_567`` -> "1.23 MB", ``2.5e9`` -> "2.5 GB"."""
+    if n_bytes < 1e6:
+        return _("{n} kB").format(n=three_digits(n_bytes / 1e3))
+    if n_bytes < 1e9:
+        return _("{n} MB").format(n=three_digits(n_bytes / 1e6))
+    return _("{n} GB").format(n=three_digits(n_bytes / 1e9))

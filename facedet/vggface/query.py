@@ -12,6 +12,7 @@ from facedet.vggface.lines import FRONTAL_ABOVE
 from facedet.vggface.store import BoolArray, Index
 
 MOST_HOSTS = 15
+MOST_EXTENSIONS = 8
 # Histogram edges: of scores, and of box sides, which spread over two orders of magnitude.
 SCORE_EDGES = np.arange(0, 6.25, 0.25)
 SIDE_EDGES = np.array([0, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, np.inf])
@@ -73,7 +74,8 @@ class Statistics:
         repeated: lines whose URL stands earlier in the same file, among those chosen.
         negative: lines whose box begins left of or above the photo.
         unusual: lines whose URL has characters that RFC 3986 does not allow.
-        hosts, schemes, extensions, curation, poses: lines by each.
+        hosts, schemes, extensions, curation, poses: lines by each, as the files have it; the
+            extension may be "".
         n_hosts: different hosts.
         scores: of the DPM detector.
         sides: shorter side of the boxes, in pixels.
@@ -145,11 +147,11 @@ def statistics(index: Index, filters: Filters | None = None) -> Statistics:
         hosts=_bars(index.hosts, per_host, MOST_HOSTS),
         schemes=Bars(("http", "https"), (len(rows) - https, https)),
         extensions=_bars(
-            tuple(name or _("none") for name in index.extensions),
+            index.extensions,
             np.bincount(index.extension[rows], minlength=len(index.extensions)),
-            8,
+            MOST_EXTENSIONS,
         ),
-        curation=Bars((_("curated"), _("not curated")), (curated, len(rows) - curated)),
+        curation=Bars(("1", "0"), (curated, len(rows) - curated)),
         poses=_poses(index.pose[rows]),
         scores=_histogram(index.detection_score[rows], SCORE_EDGES),
         sides=_histogram(index.sides[rows], SIDE_EDGES),

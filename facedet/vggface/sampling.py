@@ -5,7 +5,7 @@ sample does not depend on the order of the files or on the machine, a larger one
 smaller one of the same seed, and another filter does not reshuffle what both have in common.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import blake2b
 
 import numpy as np
@@ -140,6 +140,23 @@ def size_of(index: Index, sample: Sample) -> tuple[int, int]:
     if sample.lines is not None:
         lines, identities = min(lines, sample.lines), min(identities, sample.lines)
     return lines, identities
+
+
+def as_options(sample: Sample) -> list[str]:
+    """The options of ``facedet index`` that ask for this sample."""
+    asked = {
+        **{field.name: getattr(sample.filters, field.name) for field in fields(Filters)},
+        **{name: getattr(sample, name) for name in ("identities", "per_identity", "lines", "seed")},
+    }
+    default = {**asdict(Filters()), **asdict(Sample())}
+    options: list[str] = []
+    for name, value in asked.items():
+        if value == default[name]:
+            continue
+        options.append("--" + name.replace("_", "-"))
+        if value is not True:
+            options.append(f"{value:g}" if isinstance(value, float) else str(value))
+    return options
 
 
 def _candidates(index: Index, sample: Sample) -> Rows:

@@ -1,0 +1,147 @@
+"""``facedet practice``: make the practice dataset, and serve its little internet."""
+
+import argparse
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facedet.cli.output import Meter, check_destination, say, write_json
+from facedet.errors import UsageError
+from facedet.i18n import gettext as _
+from facedet.jobs import Worker
+from facedet.practice.dataset import Options, is_complete, make, read_options
+from facedet.practice.plan import PlannedLine
+from facedet.practice.server import LittleInternet, Network
+from facedet.vggface.making import make_index
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+LOOK_S = 0.2
+
+
+def add_parser(commands: "Subparsers") -> None:
+    """Add this command."""
+    parser = commands.add_parser("practice", help=_("make and serve a VGG Face for practice"))
+    add = parser.add_argument
+    default = Options()
+    add("folder", type=Path, metavar="DIR", help=_("a new folder, or one made before"))
+    add(
+        "--photos",
+        type=int,
+        metavar="N",
+        help=_("lines, all faults included; default {n:,}").format(n=default.photos),
+    )
+    add("--seed", type=int, metavar="S", help=_("same seed, same bytes"))
+    add(
+        "--faults",
+        type=float,
+        metavar="SHARE",
+        help=_("share of lines with something wrong; default {s}").format(s=default.faults),
+    )
+    add("--source", metavar="LABELS.csv", help=_("use your own labelled pictures"))
+    add("--store", type=Path, metavar="FILE", help=_("index it as well, see `facedet index`"))
+    add("--serve", action="store_true", help=_("then serve it on this computer until Ctrl-C"))
+    add("--port", type=int, metavar="P", help=_("default {p}").format(p=default.port))
+    add("--latency", type=float, default=0.0, metavar="MS", help=_("before each answer"))
+    add("--bandwidth", type=float, metavar="KB/S", help=_("of each connection"))
+    add("--log", type=Path, metavar="FILE", help=_("what was asked when, as JSON lines"))
+    add("--workers", type=int, metavar="N", help=_("processes; default: all cores"))
+    add("--json", metavar="FILE", help=_('machine-readable; "-" for stdout'))
+    add("--run-dir", type=Path, metavar="DIR", help=_("run as a job"))
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the dataset where it is not there yet, and serve it where that was asked."""
+    check_destination(options.json)
+    if options.workers is not None and not 1 <= options.workers <= 256:
+        raise UsageError(_("--workers is {n}: give 1 to 256").format(n=options.workers))
+    network = _network(options)
+    if options.run_dir is None:
+        return _make_and_serve(options, network, None)
+    with Worker(options.run_dir) as worker:
+        return _make_and_serve(options, network, worker)
+    return 0  # stopped on request, which is no failure
+
+
+def _make_and_serve(options: argparse.Namespace, network: Network, worker: Worker | None) -> int:
+    wanted = _wanted(options)
+    quiet = options.json == "-" or worker is not None
+    with Meter(_("painting"), worker, "painted", unit=_("photos")) as meter:
+        lines = make(options.folder, wanted, meter.tick, options.workers)
+    if options.store:
+        make_index(options.folder / "vgg_face_dataset", options.store)
+    result = _result(lines, wanted)
+    if worker:
+        worker.event("made", folder=str(options.folder), **result)
+    if options.json:
+        write_json(result, options.json)
+    if not quiet:
+        _report(options.folder, result)
+    if options.serve:
+        _serve(options, network, worker, quiet)
+    return 0
+
+
+def _wanted(options: argparse.Namespace) -> Options:
+    """What was asked for; of a dataset that is there, what was not said is as it was made."""
+    base = read_options(options.folder) if is_complete(options.folder) else Options()
+    source = str(Path(options.source).absolute()) if options.source else None
+    said = {name: getattr(options, name) for name in ("photos", "seed", "faults", "port")}
+    said["source"] = source
+    return replace(base, **{name: value for name, value in said.items() if value is not None})
+
+
+def _network(options: argparse.Namespace) -> Network:
+    if not 0 <= options.latency < 60_000:
+        raise UsageError(_("--latency is {ms}: give 0 to 60000 ms").format(ms=options.latency))
+    if options.bandwidth is not None and not options.bandwidth > 0:
+        raise UsageError(_("--bandwidth is {n}: give more than 0").format(n=options.bandwidth))
+    bytes_per_s = options.bandwidth and options.bandwidth * 1000
+    return Network(latency_s=options.latency / 1000, bytes_per_s=bytes_per_s)
+
+
+def _result(lines: Sequence[PlannedLine], wanted: Options) -> dict[str, Any]:
+    return {
+        "lines": len(lines),
+        "identities": len({line.identity for line in lines}),
+        "faults": dict(Counter(line.fault for line in lines).most_common()),
+        **{"options": asdict(wanted)},
+    }
+
+
+def _report(folder: Path, result: dict[str, Any]) -> None:
+    bad = result["lines"] - result["faults"].get("ok", 0)
+    say(
+        _("{folder}: {lines:,} lines of {people:,} people; {bad:,} with something wrong").format(
+            folder=folder, lines=result["lines"], people=result["identities"], bad=bad
+        )
+    )
+    say(_("what is wrong with which: {path}").format(path=folder / "truth.csv"))
+
+
+def _serve(
+    options: argparse.Namespace, network: Network, worker: Worker | None, quiet: bool
+) -> None:
+    port = read_options(options.folder).port
+    with LittleInternet(
+        options.folder / "site", port=port, network=network, log_path=options.log
+    ) as internet:
+        if not quiet:
+            address = f"http://127.0.0.1:{internet.ports.http}"
+            say(_("serving; Ctrl-C ends it. For other tools: http_proxy={url}").format(url=address))
+            sys.stdout.flush()
+        if worker is None:
+            signal.signal(signal.SIGTERM, lambda _signal, _frame: internet.stop())
+            internet.wait()
+            return
+        worker.event("serving", ports=list(internet.ports))
+        while True:
+            worker.checkpoint()
+            time.sleep(LOOK_S)

@@ -1,0 +1,137 @@
+"""Plotly figures out of values. Colours come from the theme of whoever shows them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from facedet.i18n import gettext as _
+from facedet.vggface.query import Bars, Histogram, Statistics
+
+HEIGHT_PX = 260
+_MARGIN = {"l": 8, "r": 8, "t": 44, "b": 8}
+
+
+def hosts(found: Statistics) -> go.Figure:
+    """Which sites the photos are on: horizontal bars, the largest on top."""
+    bars = found.hosts
+    names = [*bars.names, *([_("{n:,} others").format(n=bars.rest_names)] if bars.rest else [])]
+    counts = [*bars.counts, *([bars.rest] if bars.rest else [])]
+    figure = _figure(_("Which sites are the photos on?"))
+    figure.add_bar(
+        x=counts,
+        y=[_cut(name) for name in names],
+        customdata=names,
+        orientation="h",
+        hovertemplate="%{customdata}: %{x:,}<extra></extra>",
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_xaxes(title_text=_("lines"))
+    return figure.update_layout(height=420)
+
+
+def sides(found: Statistics) -> go.Figure:
+    """How large the faces are."""
+    figure = _histogram(found.sides, _("How large are the faces?"))
+    return figure.update_xaxes(title_text=_("shorter side of the box, from … pixels"))
+
+
+def scores(found: Statistics) -> go.Figure:
+    """How sure the detector of 2015 was."""
+    figure = _histogram(found.scores, _("How sure was the detector of 2015?"))
+    return figure.update_xaxes(title_text=_("detection score, from … (0 hardly, 6 very)"))
+
+
+def poses(found: Statistics) -> go.Figure:
+    """Frontal faces and profiles."""
+    figure = _bars(found.poses, _("Frontal or profile?"))
+    return figure.update_xaxes(title_text=_("pose: 1 and 2 profile, 3 and more frontal"))
+
+
+def extensions(found: Statistics) -> go.Figure:
+    """What kind of files the addresses promise."""
+    bars = found.extensions
+    names = tuple(name or _("none") for name in bars.names)
+    figure = _bars(Bars(names, bars.counts), _("Which kinds of file?"))
+    return figure.update_xaxes(title_text=_("extension in the address"))
+
+
+def curation(found: Statistics) -> go.Figure:
+    """How many lines are in the curated set, and how many addresses are secure."""
+    names = (_("curated"), _("not curated"), "https", "http")
+    http, https = found.schemes.counts
+    counts = (*found.curation.counts, https, http)
+    figure = _bars(Bars(names, counts), _("Curated? Secure?"))
+    return figure.update_xaxes(title_text=_("curation; scheme of the address"))
+
+
+def lines_per_identity(found: Statistics) -> go.Figure:
+    """How many lines each person has: one point a person, sorted."""
+    counts = found.lines_per_identity
+    # 500 points show the curve of thousands.
+    shown = np.unique(np.linspace(0, len(counts) - 1, min(len(counts), 500)).astype(int))
+    figure = _figure(_("How many lines has each person?"))
+    figure.add_scatter(
+        x=(shown + 1).tolist(),
+        y=counts[shown].tolist(),
+        mode="lines+markers" if len(shown) < 60 else "lines",
+        hovertemplate="%{y:,}<extra></extra>",
+    )
+    figure.update_yaxes(rangemode="tozero", title_text=_("lines"))
+    return figure.update_xaxes(title_text=_("people, from fewest lines to most"))
+
+
+def _figure(title: str) -> go.Figure:
+    return go.Figure(
+        layout={
+            "title": {"text": title, "font": {"size": 15}},
+            "height": HEIGHT_PX,
+            "margin": _MARGIN,
+            "showlegend": False,
+            "bargap": 0.08,
+        }
+    )
+
+
+def _bars(bars: Bars, title: str) -> go.Figure:
+    figure = _figure(title)
+    figure.add_bar(
+        x=list(bars.names), y=list(bars.counts), hovertemplate="%{x}: %{y:,}<extra></extra>"
+    )
+    # Names that look like numbers are names.
+    figure.update_xaxes(type="category")
+    return figure.update_yaxes(title_text=_("lines"))
+
+
+def _histogram(histogram: Histogram, title: str) -> go.Figure:
+    """Bars of equal width, whatever the edges: they spread over two orders of magnitude."""
+    low, high = histogram.edges[:-1], histogram.edges[1:]
+    figure = _figure(title)
+    figure.add_bar(
+        x=[f"{edge:g}" for edge in low],
+        y=list(histogram.counts),
+        customdata=[_span(a, b) for a, b in zip(low, high, strict=True)],
+        hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+    )
+    figure.update_xaxes(type="category", tickangle=0)
+    return figure.update_yaxes(title_text=_("lines"))
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:g}+" if high == np.inf else f"{low:g}–{high:g}"
+
+
+def _cut(name: str, most: int = 26) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def describe(bars: Bars | Histogram, most: int = 5) -> str:
+    """The largest counts in words, for those who cannot see the chart."""
+    if isinstance(bars, Histogram):
+        names: Sequence[str] = [
+            _span(a, b) for a, b in zip(bars.edges, bars.edges[1:], strict=False)
+        ]
+    else:
+        names = bars.names
+    pairs = sorted(zip(bars.counts, names, strict=True), reverse=True)[:most]
+    return "; ".join(f"{name or _('none')}: {count:,}" for count, name in pairs if count)

@@ -1,0 +1,1 @@
+"""What the practice server is made of: the table of answers, HTTP, the connections, the log."""

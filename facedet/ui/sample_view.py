@@ -1,0 +1,171 @@
+"""Choosing part of a list of links, with what to expect of it, and writing its labels."""
+
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from facedet import linklists
+from facedet.errors import FacedetError
+from facedet.i18n import gettext as _
+from facedet.linklists import LinkList
+from facedet.settings import load_settings
+from facedet.ui import words
+from facedet.ui.shell import plain
+from facedet.vggface import (
+    COURSE_PHOTOS,
+    Filters,
+    Index,
+    Sample,
+    as_options,
+    course_lines,
+    forecast,
+    size_of,
+)
+from facedet.vggface.sampling import PHOTO_BYTES, PHOTOS_PER_S, SURVIVAL_RATE
+
+KEY = "dataset.sample"
+MOST_DOWNLOADED = 50_000_000  # bytes of labels.csv that the page offers to take along
+SHOWN_ROWS = 8
+
+
+def show(each: LinkList, index: Index, filters: Filters) -> None:
+    """The whole section. Raises `FacedetError`."""
+    st.header(_("Choose a sample"), anchor=False)
+    controls, outcome = st.columns([1, 1.4], gap="large")
+    with controls:
+        survival = _survival()
+        sample = _choose(index, filters, survival)
+    with outcome:
+        lines = _expect(index, sample, survival)
+        if lines:
+            _write(each, index, sample)
+
+
+def _choose(index: Index, filters: Filters, survival: float) -> Sample:
+    modes = {
+        "people": _("People × photos"),
+        "course": _("Course set"),
+        "all": _("All that pass"),
+    }
+    mode = st.segmented_control(
+        _("How to choose"),
+        list(modes),
+        format_func=lambda mode: modes[mode],
+        default="people",
+        key=f"{KEY}.mode",
+        required=True,
+    )
+    seed = int(
+        st.number_input(
+            _("Seed"),
+            0,
+            9999,
+            0,
+            key=f"{KEY}.seed",
+            width=120,
+            help=_("Same seed, same sample; a larger sample contains the smaller one."),
+        )
+    )
+    if mode == "course":
+        st.caption(
+            _("As many lines, spread over all people, as leave about {n:,} photos.").format(
+                n=COURSE_PHOTOS
+            )
+        )
+        return Sample(filters=filters, lines=course_lines(survival), seed=seed)
+    if mode == "all":
+        return Sample(filters=filters, seed=seed)
+    people = len(index.identities)
+    row = st.container(horizontal=True)
+    identities = row.number_input(
+        _("People"),
+        1,
+        people,
+        min(people, 100),
+        key=f"{KEY}.people.{index.path.parent.name}",
+        width=130,
+    )
+    per_identity = row.number_input(_("Photos of each"), 1, 5000, 50, key=f"{KEY}.each", width=150)
+    return Sample(
+        filters=filters, identities=int(identities), per_identity=int(per_identity), seed=seed
+    )
+
+
+def _survival() -> float:
+    percent = st.slider(
+        _("Links that still work, per cent"),
+        1,
+        100,
+        round(100 * SURVIVAL_RATE),
+        key=f"{KEY}.survival",
+        help=_("An assumption: in 2018 almost half of the links were dead already."),
+    )
+    return percent / 100
+
+
+def _expect(index: Index, sample: Sample, survival: float) -> int:
+    """What the sample is, and what to expect of it; returns its lines."""
+    lines, people = size_of(index, sample)
+    expected = forecast(lines, survival)
+    facts = {
+        _("Lines"): f"{lines:,}",
+        _("People"): f"{people:,}",
+        _("Photos to expect"): f"{expected.photos:,.0f}",
+        _("To download"): words.size(expected.size_bytes),
+        _("Time"): words.duration(expected.seconds) if lines else "–",
+    }
+    with st.container(horizontal=True):
+        for label, value in facts.items():
+            st.metric(label, value, border=True, width=145)
+    st.caption(
+        _(
+            "Assumed: {kb:.0f} kB a photo, {rate:g} photos a second. An address that a person has "
+            "twice is taken once."
+        ).format(kb=PHOTO_BYTES / 1000, rate=PHOTOS_PER_S)
+    )
+    if sample.lines is not None and lines < sample.lines:
+        st.warning(
+            _("{wanted:,} lines were wanted, {lines:,} pass: loosen the filters.").format(
+                wanted=sample.lines, lines=lines
+            )
+        )
+    if not lines:
+        st.info(_("No line passes these filters. Loosen one of them."))
+    return lines
+
+
+def _write(each: LinkList, index: Index, sample: Sample) -> None:
+    name = st.text_input(
+        _("Name of the dataset"), f"{each.kind}-1", key=f"{KEY}.name.{each.name}", max_chars=80
+    )
+    if st.button(_("Write labels.csv"), type="primary", icon=":material/save:"):
+        path, rows = linklists.write_dataset(load_settings(), index, sample, name)
+        st.session_state[f"{KEY}.written"] = (str(path), rows)
+    written = st.session_state.get(f"{KEY}.written")
+    if written:
+        _show_written(Path(written[0]), written[1])
+    with st.expander(_("The same on the command line")):
+        st.code(_command(each, sample, name), language="bash", wrap_lines=True)
+
+
+def _show_written(path: Path, rows: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return  # somebody moved it
+    st.success(plain(_("{rows:,} rows are in {path}").format(rows=rows, path=path)))
+    first = pd.read_csv(path, nrows=SHOWN_ROWS, dtype=str, keep_default_na=False)
+    st.dataframe(first, hide_index=True, alt=_("The first rows of labels.csv"))
+    if size <= MOST_DOWNLOADED:
+        st.download_button(_("Take labels.csv along"), path.read_bytes, "labels.csv", "text/csv")
+
+
+def _command(each: LinkList, sample: Sample, name: str) -> str:
+    try:
+        out = linklists.dataset_dir(load_settings(), name) / linklists.LABELS
+    except FacedetError:
+        out = Path(linklists.LABELS)
+    words_given = ["index", str(each.index_path), "--out", str(out), *as_options(sample)]
+    return shlex.join(["python", "-m", "facedet", *words_given])

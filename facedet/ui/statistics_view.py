@@ -1,0 +1,148 @@
+"""What is in a list of links: figures and charts, and filters that act on all of them at once."""
+
+import math
+from typing import Any
+
+import streamlit as st
+
+from facedet import figures
+from facedet.i18n import gettext as _
+from facedet.ui import words
+from facedet.vggface import Filters, Index, Statistics, statistics
+
+KEY = "dataset.filter"
+NO_LIMIT = (0.0, 6.0)
+SIDES = (0.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, 512.0, math.inf)
+
+
+def choose_filters(index: Index) -> Filters:
+    """The filters' widgets; the default lets every line through."""
+    st.subheader(_("Filters"), anchor=False)
+    curated = st.toggle(_("Only the curated set"), key=f"{KEY}.curated")
+    frontal = st.toggle(_("Only frontal faces"), key=f"{KEY}.frontal", help=_("Pose above 2"))
+    inside = st.toggle(
+        _("Only boxes within the photo"),
+        key=f"{KEY}.inside",
+        help=_("Some boxes begin left of or above their photo: their numbers are negative."),
+    )
+    https = st.toggle(_("Only https addresses"), key=f"{KEY}.https")
+    low, high = st.slider(_("Detection score"), *NO_LIMIT, NO_LIMIT, 0.1, key=f"{KEY}.score")
+    least, most = st.select_slider(
+        _("Size of the face, pixels"),
+        SIDES,
+        value=(SIDES[0], SIDES[-1]),
+        format_func=lambda side: _("any") if math.isinf(side) else f"{side:g}",
+        key=f"{KEY}.side",
+        help=_("The shorter side of the box. In the photo as it was in 2015."),
+    )
+    identity = st.selectbox(
+        _("Person"),
+        index.identities,
+        index=None,
+        placeholder=_("Everybody"),
+        format_func=lambda name: name.replace("_", " "),
+        key=f"{KEY}.identity.{index.path.parent.name}",
+    )
+    host = st.text_input(
+        _("Site"),
+        placeholder=_("any; for example {host}").format(host=_first(index)),
+        key=f"{KEY}.host",
+    )
+    st.button(_("Clear the filters"), on_click=_clear, type="tertiary")
+    return Filters(
+        curated=curated,
+        frontal=frontal,
+        inside=inside,
+        https=https,
+        min_score=low if low > NO_LIMIT[0] else Filters().min_score,
+        max_score=high if high < NO_LIMIT[1] else Filters().max_score,
+        min_side=least,
+        max_side=most,
+        identity=identity or "",
+        host=host.strip(),
+    )
+
+
+def show(index: Index, filters: Filters) -> None:
+    """Figures and charts of the lines that pass. Raises `UsageError` for an unknown site."""
+    version = index.path.stat().st_mtime
+    found = _statistics(str(index.path), version, filters, index)
+    _facts(found, len(index))
+    if not found.lines:
+        st.info(_("No line passes these filters. Loosen one of them."))
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _chart(figures.lines_per_identity(found), _per_person(found))
+        _chart(figures.sides(found), figures.describe(found.sides))
+        _chart(figures.poses(found), figures.describe(found.poses))
+        _chart(figures.curation(found), figures.describe(found.curation))
+    with right:
+        _chart(figures.hosts(found), figures.describe(found.hosts))
+        _chart(figures.scores(found), figures.describe(found.scores))
+        _chart(figures.extensions(found), figures.describe(found.extensions))
+
+
+def _clear() -> None:
+    for key in list(st.session_state):
+        if str(key).startswith(f"{KEY}."):
+            del st.session_state[key]
+
+
+def _first(index: Index) -> str:
+    return index.hosts[0] if index.hosts else "example.com"
+
+
+@st.cache_data(max_entries=64, ttl="1h", show_spinner=False)
+def _statistics(_path: str, version: float, filters: Filters, _index: Index) -> Statistics:
+    return statistics(_index, filters)
+
+
+def _facts(found: Statistics, total: int) -> None:
+    of_all = _("of {n:,}").format(n=total) if found.lines != total else None
+    facts = (
+        (_("Lines"), found.lines, of_all),
+        (_("People"), found.identities, None),
+        (_("Different addresses"), found.unique_urls, None),
+        (_("Sites"), found.n_hosts, None),
+    )
+    with st.container(horizontal=True):
+        for label, value, note in facts:
+            st.metric(
+                label,
+                f"{value:,}",
+                note,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                width=150,
+            )
+    strange = (
+        (found.repeated, _("repeat an address of the same person")),
+        (found.negative, _("have a box that begins outside the photo")),
+        (found.unusual, _("have characters in the address that do not belong there")),
+        (_without_extension(found), _("have an address without a file extension")),
+    )
+    parts = [
+        f"**{n:,}** {what} ({words.three_digits(100 * n / found.lines)} %)"
+        for n, what in strange
+        if n
+    ]
+    if parts:
+        st.markdown(_("Strange in these lines: {parts}.").format(parts="; ".join(parts)))
+
+
+def _without_extension(found: Statistics) -> int:
+    counts = dict(zip(found.extensions.names, found.extensions.counts, strict=True))
+    return counts.get("", 0)
+
+
+def _per_person(found: Statistics) -> str:
+    counts = found.lines_per_identity
+    return _("{n:,} people; from {low:,} to {high:,} lines each").format(
+        n=len(counts), low=int(counts[0]), high=int(counts[-1])
+    )
+
+
+def _chart(figure: Any, alt: str) -> None:
+    st.plotly_chart(figure, config={"displayModeBar": False}, alt=alt)
