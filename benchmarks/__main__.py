@@ -5,16 +5,17 @@ import importlib
 import json
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("detect", "memory", "start", "sessions")
+NAMES = ("detect", "memory", "start", "sessions", "index")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     figures: dict[str, object] = {"cores": os.cpu_count(), "python": platform.python_version()}
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}")
     for name in options.names or NAMES:

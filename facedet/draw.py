@@ -58,6 +58,18 @@ def draw_boxes(pixels: Pixels, found: Detections, *, scores: bool = True) -> Pix
     return np.asarray(image)
 
 
+def draw_truth(pixels: Pixels, boxes_xyxy: FloatArray) -> Pixels:
+    """A copy of the photo (H, W, 3) with the true faces (M, 4) outlined."""
+    image = Image.fromarray(pixels)
+    pen = ImageDraw.Draw(image)
+    h, w = pixels.shape[:2]
+    width = max(2, round(max(w, h) / 100))
+    for x1, y1, x2, y2 in boxes.clip(boxes_xyxy, (w, h)).tolist():
+        pen.rectangle((x1 - 1, y1 - 1, x2, y2), outline=DARK_EDGE, width=width + 2)
+        pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=TRUTH, width=width)
+    return np.asarray(image)
+
+
 def _draw_tag(
     pen: ImageDraw.ImageDraw,
     corner: tuple[float, float],

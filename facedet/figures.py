@@ -113,7 +113,8 @@ def _histogram(histogram: Histogram, title: str) -> go.Figure:
         customdata=[_span(a, b) for a, b in zip(low, high, strict=True)],
         hovertemplate="%{customdata}: %{y:,}<extra></extra>",
     )
-    figure.update_xaxes(type="category", tickangle=0)
+    # Every second edge is named: there is no room for more.
+    figure.update_xaxes(type="category", tickangle=0, tickvals=[f"{edge:g}" for edge in low[::2]])
     return figure.update_yaxes(title_text=_("lines"))
 
 

@@ -5,7 +5,14 @@ import streamlit as st
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
 from facedet.linklists import LinkList
-from facedet.ui import line_explainer, lists_view, sample_view, shell, statistics_view
+from facedet.ui import (
+    line_explainer,
+    lists_view,
+    practice_view,
+    sample_view,
+    shell,
+    statistics_view,
+)
 
 
 def page() -> None:
@@ -56,6 +63,8 @@ def explore(chosen: LinkList) -> None:
     index = lists_view.index_of(chosen)
     st.header(lists_view.title(chosen), anchor=False)
     lists_view.account_line(index)
+    if chosen.kind == "practice":
+        practice_view.show(chosen.practice_dir)
     charts, controls = st.columns([2.6, 1], gap="large")
     with controls:
         filters = statistics_view.choose_filters(index)

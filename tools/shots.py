@@ -5,7 +5,9 @@ by adding its scenes to `SCENES`.
 """
 
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from facedet.packages import package_file
 from tools.lab import BROWSER_FLAGS, ROOT, find_browser, running_lab
 
 OUT = ROOT / "shots"
-SIZES = {"1440": (1440, 1500), "390": (390, 2300)}
+SIZES = {"1440": (1440, 1900), "390": (390, 2600)}
 SCHEMES = ("light", "dark")
 
 
@@ -70,6 +72,41 @@ def detect_batch(page: Page) -> None:
     page.get_by_text("Make the ZIP").wait_for(timeout=30_000)
 
 
+def dataset_empty(page: Page) -> None:
+    page.hover("[data-field=right]")
+
+
+def dataset_loaded(page: Page) -> None:
+    heading = page.get_by_role("heading", name="Practice: 600 lines")
+    heading.or_(page.get_by_text("that list of links is not here")).wait_for()
+    if not heading.is_visible():
+        page.get_by_text("Practice set", exact=True).click()
+        page.get_by_label("Lines").fill("600")
+        page.keyboard.press("Tab")
+        page.get_by_role("button", name="Make the practice set").click()
+    heading.wait_for(timeout=60_000)
+    page.locator(".js-plotly-plot").nth(6).wait_for()
+
+
+def dataset_sample(page: Page) -> None:
+    dataset_loaded(page)
+    page.get_by_text("Only the curated set").click()
+    page.get_by_label("Name of the dataset").fill(f"sample-{time.time_ns()}")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Write labels.csv").click()
+    page.get_by_text("rows are in").wait_for()
+    page.get_by_text("The same on the command line").click()
+    page.get_by_text("The same on the command line").scroll_into_view_if_needed()
+
+
+def dataset_error(page: Page) -> None:
+    page.get_by_text("Own archive").click()
+    page.get_by_label("Its path").fill("/no/such/*archive*.tar.gz")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Read it").click()
+    page.get_by_text("is not there").wait_for()
+
+
 SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "detect-1-empty": ("/", detect_empty),
     "detect-2-loaded": ("/", detect_loaded),
@@ -78,10 +115,16 @@ SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "detect-5-camera": ("/", detect_camera),
     "detect-6-error": ("/", detect_error),
     "detect-7-batch": ("/", detect_batch),
+    "dataset-1-empty": ("/dataset", dataset_empty),
+    "dataset-2-error": ("/dataset", dataset_error),
+    "dataset-3-loaded": ("/dataset?list=practice-600-0", dataset_loaded),
+    "dataset-4-sample": ("/dataset?list=practice-600-0", dataset_sample),
 }
 
 
 def main() -> None:
+    """All scenes, or those whose names begin as the arguments do."""
+    wanted = [name for name in SCENES if name.startswith(tuple(sys.argv[1:] or [""]))]
     executable = find_browser()
     if executable is None:
         raise SystemExit("no Chromium or Chrome is installed")
@@ -93,7 +136,7 @@ def main() -> None:
         sync_playwright() as play,
     ):
         browser = play.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
-        for scene in SCENES:
+        for scene in wanted:
             for size in SIZES:
                 for scheme in SCHEMES:
                     shoot(browser, lab.url, scene, size, scheme)

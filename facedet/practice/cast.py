@@ -37,13 +37,13 @@ HAIR: dict[str, Colour] = {
     "grey": (150, 148, 146),
     "white": (196, 194, 190),
 }
+# As light and make-up would change it, and no further: the two women in the photographs are not to
+# be painted into what they are not. So the cast is less varied than people are.
 SKIN: dict[str, Colour] = {
     "fair": (1.0, 1.0, 1.0),
     "rosy": (1.0, 0.96, 0.95),
     "olive": (0.9, 0.85, 0.77),
     "tan": (0.82, 0.73, 0.64),
-    "brown": (0.66, 0.55, 0.46),
-    "deep": (0.54, 0.43, 0.36),
 }
 CLOTHS: tuple[Colour, ...] = (
     *((34, 36, 44), (58, 62, 70), (96, 100, 106), (88, 34, 42), (36, 62, 96), (40, 74, 62)),
@@ -86,15 +86,15 @@ _DARK_HAIR = ("black", "dark")
 _TYPES = (
     _Type("hair", "own", ("fair", "rosy"), ("blond", "brown", "chestnut")),
     _Type("hat", "own", ("fair",), ("grey",)),
-    _Type("hair", "own", ("brown", "deep"), _DARK_HAIR),
+    _Type("hair", "own", ("olive", "rosy"), _DARK_HAIR),
     _Type("hair", "other", ("fair", "olive"), ("grey", "white", "brown")),
     _Type("hair", "mouth", ("fair", "olive"), ("chestnut", "dark", "red")),
     _Type("hat", "other", ("fair", "olive"), ("brown",)),
     _Type("hair", "own", ("olive", "tan"), _DARK_HAIR),
-    _Type("hair", "mouth", ("tan", "brown"), _DARK_HAIR),
+    _Type("hair", "mouth", ("tan", "fair"), _DARK_HAIR),
     _Type("hair", "own", ("fair", "rosy"), ("red", "blond")),
     _Type("hat", "mouth", ("fair", "olive"), ("grey",)),
-    _Type("hair", "other", ("tan", "brown"), ("black", "grey")),
+    _Type("hair", "other", ("tan", "fair"), ("black", "grey")),
     _Type("hair", "mouth", ("fair", "rosy"), ("blond", "grey")),
     _Type("hat", "other", ("olive", "tan"), _DARK_HAIR),
 )

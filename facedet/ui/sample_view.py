@@ -12,7 +12,7 @@ from facedet.i18n import gettext as _
 from facedet.linklists import LinkList
 from facedet.settings import load_settings
 from facedet.ui import words
-from facedet.ui.shell import plain
+from facedet.ui.shell import plain, show_error
 from facedet.vggface import (
     COURSE_PHOTOS,
     Filters,
@@ -141,8 +141,11 @@ def _write(each: LinkList, index: Index, sample: Sample) -> None:
         _("Name of the dataset"), f"{each.kind}-1", key=f"{KEY}.name.{each.name}", max_chars=80
     )
     if st.button(_("Write labels.csv"), type="primary", icon=":material/save:"):
-        path, rows = linklists.write_dataset(load_settings(), index, sample, name)
-        st.session_state[f"{KEY}.written"] = (str(path), rows)
+        try:
+            path, rows = linklists.write_dataset(load_settings(), index, sample, name)
+            st.session_state[f"{KEY}.written"] = (str(path), rows)
+        except FacedetError as error:
+            show_error(error)
     written = st.session_state.get(f"{KEY}.written")
     if written:
         _show_written(Path(written[0]), written[1])

@@ -15,14 +15,13 @@ from facedet.ui.assets import UI_DIR
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 
 
-# Whether `app.py` has run in this process, see `heading`.
-_app_has_run = False
+# In the session: whether `app.py` has run for it, see `heading`.
+_STARTED = "shell.started"
 
 
 def start() -> None:
     """Set up the window; call first in `app.py`."""
-    global _app_has_run
-    _app_has_run = True
+    st.session_state[_STARTED] = True
     i18n.use_language(_language)
     st.set_page_config(
         page_title=_("Face detection lab"),
@@ -57,7 +56,7 @@ def _readable_letters_on_teal() -> None:
 
 def heading(title: str, question: str) -> None:
     """A screen's title, and the one question that it answers; the first call of each page."""
-    if not _app_has_run:
+    if _STARTED not in st.session_state:
         _run_app_first()
     st.title(title, anchor=False)
     st.markdown(question)

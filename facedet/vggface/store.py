@@ -29,10 +29,11 @@ from facedet.vggface.lines import UNUSUAL_URL
 VERSION = "1"
 HOST_GROUPS = 16
 _META = b"facedet.vggface"
-_HOST = r"^https?://(?P<host>[^/?#]+)"
-_EXTENSION = r"\.(?P<extension>[A-Za-z][A-Za-z0-9]{1,4})(?:[?#].*)?$"
-# Those after the host's name only: ".com" is no kind of picture.
-_PATH = r"^https?://[^/?#]+/(?P<path>.*)$"
+# The extension is one of the path: neither ".com" of the host nor a name in the query.
+_PARTS = (
+    r"^https?://(?P<host>[^/?#]+)"
+    r"(?:/[^?#]*\.(?P<extension>[A-Za-z][A-Za-z0-9]{1,4})(?:[?#].*)?|.*)$"
+)
 _IN_MEMORY = ("identity", "photo_id", "curated", "pose", "detection_score", *BOX)
 _DERIVED = ("https", "unusual", "host", "extension", "url_number", "first_row")
 
@@ -169,11 +170,13 @@ def build(blocks: Iterable[Block], path: Path, on_finding: Callable[[Finding], N
     identities: list[str] = []
     tables: list[pa.Table] = []
     count = {"lost": 0, "refused": 0, "note": 0}
-    for block in blocks:
+    for block, derived in in_order(_with_derived, blocks):
         for finding in block.findings:
             count[finding.kind] += 1
             on_finding(finding)
-        tables.append(_derive(block, len(identities)))
+        numbers = np.arange(len(block.identities), dtype=np.int16) + len(identities)
+        column = pa.array(np.repeat(numbers, block.counts))
+        tables.append(derived.append_column("identity", column))
         identities += block.identities
     tables = [table for table in tables if table.num_rows] or tables[:1]
     parsed = sum(table.num_rows for table in tables)
@@ -190,23 +193,20 @@ def build(blocks: Iterable[Block], path: Path, on_finding: Callable[[Finding], N
     return account
 
 
-def _derive(block: Block, first_identity: int) -> pa.Table:
+def _with_derived(block: Block) -> tuple[Block, pa.Table]:
     """The block's table with the columns that questions are asked about."""
     url = block.table.column("url").combine_chunks()
-    numbers = np.arange(len(block.identities), dtype=np.int16) + first_identity
-    path = pc.struct_field(pc.extract_regex(url, _PATH), "path")
-    extension = pc.struct_field(pc.extract_regex(path, _EXTENSION), "extension")
+    parts = pc.extract_regex(url, _PARTS)
     derived = {
-        "identity": pa.array(np.repeat(numbers, block.counts)),
         "https": pc.starts_with(url, "https"),
         "unusual": pc.match_substring_regex(url, UNUSUAL_URL),
-        "host": pc.struct_field(pc.extract_regex(url, _HOST), "host"),
-        "extension": pc.fill_null(pc.utf8_lower(extension), ""),
+        "host": pc.struct_field(parts, "host"),
+        "extension": pc.utf8_lower(pc.struct_field(parts, "extension")),
     }
     table = block.table
     for name, column in derived.items():
         table = table.append_column(name, _dictionary(column))
-    return table
+    return block, table
 
 
 def _dictionary(column: pa.Array) -> pa.Array:

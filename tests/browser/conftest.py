@@ -1,13 +1,22 @@
 """A real server and a real Chromium; each page must end without an error on its console."""
 
 import os
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Playwright, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from facedet.examples import find_examples
 from tools.lab import BROWSER_FLAGS, Lab, find_browser, running_lab
@@ -77,7 +86,7 @@ def watched(browser: Browser, lab: Lab, size: tuple[int, int]) -> Iterator[Page]
     )
     page = context.new_page()
     troubles: list[str] = []
-    page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    page.on("console", lambda message: note_error(message, troubles))
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("requestfailed", lambda request: note_failure(request, troubles))
     page.set_default_timeout(20_000)
@@ -86,6 +95,13 @@ def watched(browser: Browser, lab: Lab, size: tuple[int, int]) -> Iterator[Page]
     yield page
     context.close()
     assert not troubles, troubles
+
+
+def note_error(message: ConsoleMessage, troubles: list[str]) -> None:
+    # Opened at a page's own address, Streamlit first looks for its server below that address.
+    looks_around = re.search(r"/\w+/_stcore/", message.location["url"])
+    if message.type == "error" and not looks_around:
+        troubles.append(message.text)
 
 
 def note_failure(request: Request, troubles: list[str]) -> None:

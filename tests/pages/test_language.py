@@ -9,9 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facedet import i18n
+from facedet.vggface.making import make_index
+from tests.vggface.made import write_archive
 
 PAGE = str(Path(__file__).parent.parent.parent / "app.py")
 MARK = "⟦"
+UNSEEN = ("src", "key", "name", "id", "selected", "language", "text")
 
 
 class Invented(std.NullTranslations):
@@ -33,10 +36,14 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
 
 
 def texts(app: AppTest) -> Iterator[str]:
-    for kind in ("title", "caption", "markdown", "error", "subheader"):
+    for kind in ("title", "header", "caption", "markdown", "error", "subheader", "info"):
         yield from (str(element.value) for element in getattr(app, kind))
     for kind in ("button", "selectbox", "toggle", "slider", "file_uploader", "camera_input"):
         yield from (str(element.label) for element in getattr(app, kind))
+    for kind in ("metric", "expander", "number_input", "text_input", "select_slider"):
+        yield from (str(element.label) for element in getattr(app, kind))
+    for element in app.get("plotly_chart"):
+        yield json.loads(element.proto.spec)["layout"]["title"]["text"]
     for element in app.get("bidi_component"):
         yield from strings(json.loads(element.proto.mixed.json or element.proto.json))
 
@@ -50,7 +57,7 @@ def strings(value: object, key: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from strings(inner, key)
-    elif isinstance(value, str) and key not in ("src", "key", "name", "id", "selected", "language"):
+    elif isinstance(value, str) and key not in UNSEEN:
         yield value
 
 
@@ -76,3 +83,11 @@ def test_with_a_photo_compared_and_with_the_camera(app: AppTest, both_jpeg: byte
 def test_an_error(app: AppTest) -> None:
     app.run().file_uploader[0].set_value([("a.jpg", b"<html>", "image/jpeg")]).run()
     assert untranslated(app) == []
+
+
+def test_the_dataset_page(app: AppTest, home: Path, tmp_path: Path) -> None:
+    app.switch_page("pages/dataset.py")
+    assert untranslated(app.run()) == []
+    make_index(write_archive(tmp_path / "a.tar.gz"), home / "vggface/own-mine/index.parquet")
+    app.query_params["list"] = "own-mine"
+    assert untranslated(app.run()) == []

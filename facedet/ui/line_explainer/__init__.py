@@ -27,11 +27,11 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the line: which, its text, its name, what it means."""
+    """One field of the line: which, its text, its name for people, what it means."""
 
     id: str
     text: str
-    name: str
+    title: str
     meaning: str
 
 

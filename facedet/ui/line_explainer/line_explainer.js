@@ -27,11 +27,11 @@ export default function ({ parentElement, data }) {
 function button(field, data, parts) {
   const element = make("button", "", "");
   element.type = "button";
-  element.append(make("small", "", field.name), make("span", "", field.text));
+  element.append(make("small", "", field.title), make("span", "", field.text));
   element.dataset.field = field.id;
   const light = () => {
     for (const other of parts.line.children) other.toggleAttribute("data-lit", other === element);
-    parts.meaning.textContent = `${field.name}: ${field.meaning}`;
+    parts.meaning.textContent = `${field.title}: ${field.meaning}`;
     parts.picture.querySelector(".marks").replaceChildren(...marks(field, data));
   };
   for (const event of ["pointerenter", "focus", "click"]) element.addEventListener(event, light);

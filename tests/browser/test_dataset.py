@@ -1,0 +1,101 @@
+"""What only a browser shows of the Dataset page: the whole way, and the line that lights up."""
+
+import csv
+import re
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tools.lab import Lab, running_lab
+
+
+def open_dataset(page: Page) -> None:
+    page.get_by_test_id("stSidebarNavLink").get_by_text("Dataset").click()
+    page.wait_for_selector(".explainer")
+
+
+def settle(page: Page) -> None:
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def metric(page: Page, label: str, nth: int = 0) -> Locator:
+    found = page.get_by_test_id("stMetric").filter(has_text=re.compile(f"^{label}"))
+    return found.nth(nth).get_by_test_id("stMetricValue")
+
+
+def test_from_nothing_to_labels_csv(page: Page, lab: Lab, tmp_path: Path) -> None:
+    open_dataset(page)
+    page.get_by_label("Lines").fill("60")
+    page.keyboard.press("Tab")
+    settle(page)
+    page.get_by_role("button", name="Make the practice set").click()
+    # Statistics: the charts appear by themselves when the job is done.
+    page.get_by_role("heading", name="Practice: 60 lines, seed 0").wait_for(timeout=60_000)
+    expect(page.locator(".js-plotly-plot")).to_have_count(7)
+    expect(metric(page, "Lines")).to_have_text("60")
+    # A filter acts on all of them.
+    page.get_by_text("Only the curated set").click()
+    expect(page.get_by_test_id("stMetricDelta").first).to_have_text("of 60")
+    curated = int(metric(page, "Lines").inner_text())
+    assert 0 < curated < 60
+    # A sample, and its labels.
+    page.get_by_label("Photos of each").fill("4")
+    page.keyboard.press("Tab")
+    expect(metric(page, "Lines", 1)).to_have_text(re.compile(r"^([1-9]|1[0-2])$"))
+    wanted = int(metric(page, "Lines", 1).inner_text())
+    page.get_by_label("Name of the dataset").fill("browser test")
+    page.keyboard.press("Tab")
+    settle(page)
+    page.get_by_role("button", name="Write labels.csv").click()
+    page.get_by_text("rows are in").wait_for()
+    written = lab.home / "datasets" / "browser test" / "labels.csv"
+    rows = list(csv.DictReader(written.read_text().splitlines()))
+    assert len(rows) == wanted
+    assert all(row["curated"] == "1" for row in rows)
+    # The same file, to take along.
+    settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Take labels.csv along").click()
+    assert Path(download.value.path()).read_bytes() == written.read_bytes()
+    # A closed tab loses nothing: the address has it.
+    assert "list=practice-60-0" in page.url
+
+
+def test_a_field_lights_up_on_the_picture_by_pointer_and_by_keyboard(page: Page) -> None:
+    open_dataset(page)
+    marks = page.locator(".explainer .marks")
+    meaning = page.locator(".explainer .meaning")
+    expect(marks).to_be_empty()
+    page.hover("[data-field=right]")
+    expect(marks.locator("text")).to_have_text("295.47 px")
+    expect(meaning).to_contain_text("right: From the photo's left edge")
+    line = marks.locator("line.lit:not(.under)").first
+    assert (line.get_attribute("x1"), line.get_attribute("x2")) == ("0", "295.4700012207031")
+    page.locator("[data-field=right]").focus()
+    page.keyboard.press("Tab")
+    expect(marks.locator("text")).to_have_text("275.78 px")
+    expect(page.locator("[data-field=bottom]")).to_be_focused()
+    expect(meaning).to_contain_text("bottom:")
+
+
+def test_the_page_is_whole_for_the_first_visitor_who_comes_straight_to_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with running_lab(tmp_path / "home") as fresh:
+        page = browser.new_page()
+        page.goto(f"{fresh.url}/dataset")
+        page.wait_for_selector(".explainer")
+        expect(page.get_by_test_id("stSidebarNav")).to_contain_text("Detect")
+        expect(page.get_by_test_id("stSidebarNav")).not_to_contain_text("app")
+        page.close()
+
+
+def test_narrow_screens_show_all_of_it(narrow_page: Page, lab: Lab) -> None:
+    narrow_page.goto(f"{lab.url}/dataset")
+    narrow_page.wait_for_selector(".explainer")
+    overflow = narrow_page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert overflow <= 0
+    box = narrow_page.locator(".explainer svg").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
