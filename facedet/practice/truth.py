@@ -65,16 +65,19 @@ def count_faults(rows: list[Truth]) -> list[tuple[FaultName, str, int]]:
 
 
 def picture_paths(folder: Path) -> dict[str, Path]:
-    """For each URL that gives a file at once, where that file lies."""
+    """For each URL behind which a picture can be got, with patience, where its file lies."""
     site = folder / "site"
-    found: dict[tuple[str, str], Path] = {}
+    answers: dict[tuple[str, str], dict[str, str]] = {}
     for line in (site / "answers.jsonl").read_text(encoding="utf-8").splitlines():
         answer = json.loads(line)
-        if answer["answer"] == "file":
-            found[answer["host"], answer["path"]] = site / answer["file"]
-    return {
-        row.url: found[place] for row in read_truth(folder) if (place := _place(row.url)) in found
-    }
+        answers[answer["host"], answer["path"]] = answer
+    found: dict[str, Path] = {}
+    for row in read_truth(folder):
+        answer = answers.get(_place(row.url), {})
+        answer = answers.get(_place(answer.get("location", "")), answer)
+        if row.faces is not None and "file" in answer:
+            found[row.url] = site / answer["file"]
+    return found
 
 
 def some_pictures(folder: Path, n: int, seed: int = 0) -> list[tuple[Truth, Path]]:

@@ -112,8 +112,19 @@ class Index:
 
     def urls(self, rows: npt.NDArray[np.intp] | Sequence[int]) -> list[str]:
         """The URLs of some rows, read from disk."""
-        column = pq.read_table(self.path, columns=["url"]).column("url")
-        return [str(url) for url in column.take(pa.array(np.asarray(rows, np.int64))).to_pylist()]
+        wanted = np.asarray(rows, np.int64)
+        urls: dict[int, str] = {}
+        with pq.ParquetFile(self.path) as store:
+            start = 0
+            for group in range(store.num_row_groups):
+                stop = start + store.metadata.row_group(group).num_rows
+                mine = np.unique(wanted[(wanted >= start) & (wanted < stop)])
+                if len(mine):  # only the parts of the file that hold some of them are read
+                    column = store.read_row_group(group, columns=["url"]).column("url")
+                    found = column.take(pa.array(mine - start)).to_pylist()
+                    urls |= dict(zip(mine.tolist(), found, strict=True))
+                start = stop
+        return [urls[row] for row in wanted.tolist()]
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -34,7 +34,9 @@ def test_the_file_behind_a_link_is_found(made: Path) -> None:
     paths = picture_paths(made)
     by_fault = {row.fault: row for row in read_truth(made)}
     assert by_fault["ok"].url in paths
+    assert by_fault["redirect"].url in paths
     assert by_fault["http_404"].url not in paths
+    assert by_fault["bomb"].url not in paths
     assert all(path.is_file() for path in paths.values())
 
 
