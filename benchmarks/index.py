@@ -62,6 +62,7 @@ def _reading(full: Path, archive: Path, folder: Path) -> dict[str, Any]:
         ("folder, in memory: merely read", read_folder, (full,)),
         ("folder, in memory: lines of text, Python", read_lines, (full,)),
         ("folder, in memory: parse and check", parse, (full,)),
+        ("folder, in memory: labels.csv and store too", index, (full, folder / "out3")),
         ("folder, in memory: pyarrow.csv, file by file", pyarrow_files, (full,)),
         ("folder, in memory: pandas, file by file", pandas_files, (full,)),
     ):
@@ -161,6 +162,8 @@ def _asking(store: Path, folder: Path) -> dict[str, Any]:
     others: list[tuple[str, Callable[..., Any]]] = [("SQLite", ask_sqlite)]
     if find_spec("duckdb"):
         others.append(("DuckDB", ask_duckdb))
+    else:
+        print("DuckDB: not measured; pip install duckdb")
     for name, step in others:
         _seconds, peak_mb, found = _apart(step, store, folder / name)
         print(f"{name}:")
@@ -284,7 +287,7 @@ def _page(store: Path, home: Path) -> dict[str, Any]:
             page = browser.new_page(viewport={"width": 1440, "height": 1600})
             began = perf_counter()
             page.goto(f"{lab.url}/dataset?list=own-full")
-            page.locator(".js-plotly-plot").nth(6).wait_for()
+            page.locator(".js-plotly-plot").nth(7).wait_for()
             waits.append(perf_counter() - began)
             for switch in ("Only the curated set", "Only frontal faces")[: number % 2 + 1]:
                 page.get_by_text(switch).click()

@@ -52,17 +52,22 @@ def extensions(found: Statistics) -> go.Figure:
     """What kind of files the addresses promise."""
     bars = found.extensions
     names = tuple(name or _("none") for name in bars.names)
-    figure = _bars(Bars(names, bars.counts), _("Which kinds of file?"))
+    shown = Bars(names, bars.counts, bars.rest_names, bars.rest)
+    figure = _bars(shown, _("Which kinds of file?"))
     return figure.update_xaxes(title_text=_("extension in the address"))
 
 
 def curation(found: Statistics) -> go.Figure:
-    """How many lines are in the curated set, and how many addresses are secure."""
-    names = (_("curated"), _("not curated"), "https", "http")
-    http, https = found.schemes.counts
-    counts = (*found.curation.counts, https, http)
-    figure = _bars(Bars(names, counts), _("Curated? Secure?"))
-    return figure.update_xaxes(title_text=_("curation; scheme of the address"))
+    """How many lines are in the curated set."""
+    names = (_("curated"), _("not curated"))
+    figure = _bars(Bars(names, found.curation.counts), _("How much of it is curated?"))
+    return figure.update_xaxes(title_text=_("checked by people, and kept"))
+
+
+def schemes(found: Statistics) -> go.Figure:
+    """How many addresses are encrypted."""
+    figure = _bars(found.schemes, _("Which addresses are encrypted?"))
+    return figure.update_xaxes(title_text=_("scheme of the address"))
 
 
 def lines_per_identity(found: Statistics) -> go.Figure:
@@ -81,6 +86,18 @@ def lines_per_identity(found: Statistics) -> go.Figure:
     return figure.update_xaxes(title_text=_("people, from fewest lines to most"))
 
 
+def funnel(steps: Sequence[tuple[str, int]]) -> go.Figure:
+    """How many are left at each step, from the first to the last."""
+    figure = _figure(_("From lines to photos that fit"))
+    figure.add_funnel(
+        y=[name for name, _n in steps],
+        x=[n for _name, n in steps],
+        textinfo="value+percent initial",
+        hovertemplate="%{y}: %{x:,}<extra></extra>",
+    )
+    return figure.update_yaxes(automargin=True)
+
+
 def _figure(title: str) -> go.Figure:
     return go.Figure(
         layout={
@@ -95,9 +112,10 @@ def _figure(title: str) -> go.Figure:
 
 def _bars(bars: Bars, title: str) -> go.Figure:
     figure = _figure(title)
-    figure.add_bar(
-        x=list(bars.names), y=list(bars.counts), hovertemplate="%{x}: %{y:,}<extra></extra>"
-    )
+    names, counts = list(bars.names), list(bars.counts)
+    if bars.rest:
+        names, counts = [*names, _("others")], [*counts, bars.rest]
+    figure.add_bar(x=names, y=counts, hovertemplate="%{x}: %{y:,}<extra></extra>")
     # Names that look like numbers are names.
     figure.update_xaxes(type="category")
     return figure.update_yaxes(title_text=_("lines"))

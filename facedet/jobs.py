@@ -62,6 +62,7 @@ class Worker:
         self._clock = clock
         self._lock = FileLock(run_dir / "lock")
         self._over = threading.Event()
+        self._paused = False
 
     def __enter__(self) -> Self:
         self.run_dir.mkdir(parents=True, exist_ok=True)
@@ -107,6 +108,18 @@ class Worker:
         record = {"event": name, "time": self._clock(), **fields}
         self._events.write(json.dumps(record) + "\n")
         self._events.flush()
+
+    def asked(self) -> Ask:
+        """What a person asks now, for work that cannot wait in `checkpoint`; it then obeys.
+
+        That it pauses, or goes on, is noted as an event.
+        """
+        text = self._asked()
+        asked: Ask = "stop" if text == "stop" else "pause" if text == "pause" else ""
+        if (asked == "pause") != self._paused:
+            self._paused = asked == "pause"
+            self.event("state", state="paused" if self._paused else "running")
+        return asked
 
     def checkpoint(self) -> None:
         """Call between two items: waits while paused, raises `Stopped` when asked to stop."""

@@ -7,6 +7,7 @@
 ``FACEDET_MAX_MEGAPIXELS``  largest picture to decode, in millions of pixels. Default 50.
 ``FACEDET_LANGUAGE``        of the command line's sentences (see `i18n`). Default ``en``.
 ``FACEDET_MAX_MEGABYTES``   largest picture file to read, in millions of bytes. Default 100.
+``FACEDET_PRACTICE_PORT``   where practice sets that the page makes are served. Default 8642.
 ==========================  =======================================================================
 """
 
@@ -29,6 +30,7 @@ class Settings:
     models_dirs: tuple[Path, ...]
     max_image_pixels: int
     max_image_bytes: int
+    practice_port: int
 
     @property
     def runs_dir(self) -> Path:
@@ -53,12 +55,20 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         models_dirs=(CHECKOUT / "models", *([Path(extra_models)] if extra_models else [])),
         max_image_pixels=_millions(environ, "FACEDET_MAX_MEGAPIXELS", 50),
         max_image_bytes=_millions(environ, "FACEDET_MAX_MEGABYTES", 100),
+        practice_port=_port(environ, "FACEDET_PRACTICE_PORT", 8642),
     )
 
 
 def _default_home() -> Path:
     in_checkout = (CHECKOUT / "app.py").is_file()
     return CHECKOUT / "workspace" if in_checkout else Path.home() / "facedet"
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or not 1024 <= int(text) <= 65_533:
+        raise UsageError(_("{name} is {text!r}: give 1024 to 65533").format(name=name, text=text))
+    return int(text)
 
 
 def _millions(environ: Mapping[str, str], name: str, default: float) -> int:

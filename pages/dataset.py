@@ -6,6 +6,7 @@ from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
 from facedet.linklists import LinkList
 from facedet.ui import (
+    download_view,
     line_explainer,
     lists_view,
     practice_view,
@@ -22,9 +23,11 @@ def page() -> None:
         lists_view.show_error_of_start()
         if chosen is None:
             explain(expanded=True)
+            download_view.show(None)
         elif chosen.ready:
             explain(expanded=False)
             explore(chosen)
+            download_view.show(chosen)
         else:
             lists_view.show_progress(chosen)
             explain(expanded=True)
@@ -53,6 +56,12 @@ def explain(*, expanded: bool) -> None:
         line_explainer.show("dataset.line")
         st.caption(
             _(
+                "The line is real; the photo that it speaks of belongs to others. In its place: "
+                "Grace Hopper, computer scientist (US Navy, public domain)."
+            )
+        )
+        st.caption(
+            _(
                 "O. M. Parkhi, A. Vedaldi, A. Zisserman: Deep Face Recognition. BMVC 2015. "
                 "Licence: CC BY-NC 4.0, for research and teaching."
             )
@@ -62,10 +71,11 @@ def explain(*, expanded: bool) -> None:
 def explore(chosen: LinkList) -> None:
     index = lists_view.index_of(chosen)
     st.header(lists_view.title(chosen), anchor=False)
-    lists_view.account_line(index)
+    lists_view.account_line(chosen, index)
     if chosen.kind == "practice":
         practice_view.show(chosen.practice_dir)
-    charts, controls = st.columns([2.6, 1], gap="large")
+    # On a phone the first column comes first: filters must be seen before what they act on.
+    controls, charts = st.columns([1, 2.6], gap="large")
     with controls:
         filters = statistics_view.choose_filters(index)
     with charts:

@@ -18,8 +18,9 @@ LAYERS = (
     ("boxes",),
     ("images", "labels"),
     ("detectors", "draw", "sources", "examples"),
-    ("exports", "jobs", "vggface"),
+    ("exports", "jobs", "vggface", "download"),
     ("batches", "practice", "figures", "linklists"),
+    ("downloads",),
     ("ui", "cli"),
     ("__main__",),
 )

@@ -195,3 +195,15 @@ def test_a_detached_command_runs_to_its_end(run_dir: Path, both_jpeg: bytes) -> 
     wait_for(lambda: states(run_dir).count("done") == 2)
     # Nothing was left to do: no photo was looked at twice.
     assert len([e for e in look(run_dir).events if e["event"] == "photo"]) == 1
+
+
+def test_work_that_asks_by_itself_notes_that_it_pauses_and_goes_on(run_dir: Path) -> None:
+    with jobs.Worker(run_dir) as worker:
+        assert worker.asked() == ""
+        jobs.ask(run_dir, "pause")
+        assert [worker.asked(), worker.asked()] == ["pause", "pause"]
+        jobs.ask(run_dir, "")
+        assert worker.asked() == ""
+        jobs.ask(run_dir, "stop")
+        assert worker.asked() == "stop"
+    assert states(run_dir) == ["running", "paused", "running", "done"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,16 +42,16 @@ def find_browser() -> str | None:
 
 
 @contextmanager
-def running_lab(home: Path) -> Iterator[Lab]:
+def running_lab(home: Path, environ: Mapping[str, str] | None = None) -> Iterator[Lab]:
     """Start the lab on a free port with its workspace at `home`; it ends with the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     command += ["--server.headless", "true"]
-    environ = {**os.environ, "FACEDET_HOME": str(home)}
+    environ = {**os.environ, **(environ or {}), "FACEDET_HOME": str(home)}
     began = time.perf_counter()
-    log = home.with_suffix(".log").open("wb")
+    log = home.with_suffix(".log").open("ab")
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log) as server:
         try:
             url = f"http://localhost:{port}"

@@ -85,7 +85,7 @@ def dataset_loaded(page: Page) -> None:
         page.keyboard.press("Tab")
         page.get_by_role("button", name="Make the practice set").click()
     heading.wait_for(timeout=60_000)
-    page.locator(".js-plotly-plot").nth(6).wait_for()
+    page.locator(".js-plotly-plot").nth(7).wait_for()
 
 
 def dataset_sample(page: Page) -> None:

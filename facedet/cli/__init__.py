@@ -14,7 +14,7 @@ from facedet import i18n
 from facedet.errors import FacedetError, UsageError, shown_name
 from facedet.i18n import gettext as _
 
-COMMANDS = ("detect", "models", "index", "practice", "pack", "benchmark")
+COMMANDS = ("detect", "models", "index", "practice", "download", "pack", "benchmark")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facedet.cli.output import Meter, check_destination, say, warn, write_json
-from facedet.errors import UsageError, shown_name
+from facedet.errors import DatasetError, UsageError, shown_name
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.jobs import Worker
@@ -50,6 +50,7 @@ def add_parser(commands: "Subparsers") -> None:
     add("--per-identity", type=int, metavar="M", help=_("so many photos of each, at most"))
     add("--lines", type=int, metavar="N", help=_("so many lines in all, at most"))
     add("--seed", type=int, default=0, metavar="S", help=_("another seed, another sample"))
+    add("--once", action="store_true", help=_("each address of a person once; as all of these do"))
     course = _("enough lines that about {n:,} photos survive").format(n=COURSE_PHOTOS)
     add("--course", action="store_true", help=course)
     add(
@@ -84,13 +85,33 @@ def run(options: argparse.Namespace) -> int:
     """Index the source, and write the sample that was asked for."""
     if options.out is None and options.store is None:
         raise UsageError(_("give --out labels.csv, or --store for the index alone, or both"))
-    check_destination(options.json)
+    _check_destinations(options)
     sample = _sample(options)
     if options.run_dir is None:
         return _index_and_report(options, sample, None)
     with Worker(options.run_dir) as worker:
         return _index_and_report(options, sample, worker)
     return 0  # stopped on request, which is no failure
+
+
+def _check_destinations(options: argparse.Namespace) -> None:
+    """Nothing that is read may be written over, nor one result over the other."""
+    check_destination(options.json)
+    source = Path(options.source).resolve()
+    store = _store_path(options).resolve()
+    outputs = [path.resolve() for path in (options.out, options.store) if path is not None]
+    for path in outputs:
+        if path.is_dir():
+            raise UsageError(_("{path} is a folder; give the name of a file").format(path=path))
+        if path == source:
+            raise UsageError(_("{path} is what shall be read; write elsewhere").format(path=path))
+    if options.out is not None and options.out.resolve() == store:
+        raise UsageError(_("--out and --store are one file; give two"))
+
+
+def _store_path(options: argparse.Namespace) -> Path:
+    store: Path = options.store or options.out.with_suffix(".index.parquet")
+    return store
 
 
 def _index_and_report(
@@ -118,7 +139,7 @@ def _open_or_make(options: argparse.Namespace, worker: Worker | None) -> tuple[I
     source = Path(options.source)
     if source.suffix == ".parquet":
         return Index.open(source), None
-    store = options.store or options.out.with_suffix(".index.parquet")
+    store = _store_path(options)
     official = options.source == OFFICIAL and not source.exists()
     if official:
         with Meter(_("fetching"), worker, "fetched") as meter:
@@ -157,13 +178,16 @@ def _sample(options: argparse.Namespace) -> Sample | None:
         lines=course_lines(options.survival) if options.course else options.lines,
         seed=options.seed,
     )
-    return None if replace(sample, seed=0) == Sample() else sample
+    asked = options.once or replace(sample, seed=0) != Sample()
+    return sample if asked else None
 
 
 def _write_sample(
     index: Index, sample: Sample | None, options: argparse.Namespace
 ) -> dict[str, Any]:
     rows = choose(index, sample)
+    if not len(rows):
+        raise DatasetError(_("no line passes these filters; loosen them"))
     write_labels(index, rows, options.out)
     expected = forecast(len(rows), options.survival)
     return {
@@ -188,19 +212,22 @@ def _report_findings(made: Made, quiet: bool) -> None:
 
 def _report(index: Index, result: dict[str, Any]) -> None:
     account = index.account
+    lines = ngettext("{n:,} line", "{n:,} lines", account.lines).format(n=account.lines)
+    files = ngettext("{n:,} file", "{n:,} files", account.files).format(n=account.files)
     say(
-        ngettext(
-            "{n:,} line in {files:,} files: ", "{n:,} lines in {files:,} files: ", account.lines
-        ).format(n=account.lines, files=account.files)
-        + _("{parsed:,} read, {lost:,} lost, {refused:,} files refused").format(
-            parsed=account.parsed, lost=account.lost, refused=account.refused
+        _("{lines} in {files}: {parsed:,} read, {lost:,} lost; files refused: {refused:,}").format(
+            lines=lines,
+            files=files,
+            parsed=account.parsed,
+            lost=account.lost,
+            refused=account.refused,
         )
     )
     if "labels" in result:
         say(
             _(
-                "{path}: {rows:,} rows of {identities:,} people; "
-                "expect about {photos:,} photos to be there still"
+                "{path}: {rows:,} rows; people: {identities:,}; "
+                "photos that may still be there: about {photos:,}"
             ).format(
                 path=result["labels"],
                 rows=result["rows"],

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facedet.cli.output import Meter, check_destination, say, write_json
-from facedet.errors import UsageError
+from facedet.errors import PracticeError, UsageError
 from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
 from facedet.jobs import Worker
-from facedet.practice.dataset import Options, is_complete, make, read_options
-from facedet.practice.plan import PlannedLine
+from facedet.practice.dataset import Options, begun_options, make, read_options
 from facedet.practice.server import LittleInternet, Network
+from facedet.practice.truth import Truth, read_truth
 from facedet.vggface.making import make_index
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ def add_parser(commands: "Subparsers") -> None:
     add("--source", metavar="LABELS.csv", help=_("use your own labelled pictures"))
     add("--store", type=Path, metavar="FILE", help=_("index it as well, see `facedet index`"))
     add("--serve", action="store_true", help=_("then serve it on this computer until Ctrl-C"))
-    add("--port", type=int, metavar="P", help=_("default {p}").format(p=default.port))
+    add(
+        "--port",
+        type=int,
+        metavar="P",
+        help=_("of three to serve at; 0: any that are free; default {p}").format(p=default.port),
+    )
     add("--latency", type=float, default=0.0, metavar="MS", help=_("before each answer"))
     add("--bandwidth", type=float, metavar="KB/S", help=_("of each connection"))
     add("--log", type=Path, metavar="FILE", help=_("what was asked when, as JSON lines"))
@@ -62,6 +68,10 @@ def run(options: argparse.Namespace) -> int:
     check_destination(options.json)
     if options.workers is not None and not 1 <= options.workers <= 256:
         raise UsageError(_("--workers is {n}: give 1 to 256").format(n=options.workers))
+    if options.port is not None and options.port != 0 and not 1024 <= options.port <= 65_533:
+        raise UsageError(
+            _("the port is {p}: give 1024 to 65533, or 0 for any").format(p=options.port)
+        )
     network = _network(options)
     if options.run_dir is None:
         return _make_and_serve(options, network, None)
@@ -74,10 +84,11 @@ def _make_and_serve(options: argparse.Namespace, network: Network, worker: Worke
     wanted = _wanted(options)
     quiet = options.json == "-" or worker is not None
     with Meter(_("painting"), worker, "painted", unit=_("photos")) as meter:
-        lines = make(options.folder, wanted, meter.tick, options.workers)
+        make(options.folder, wanted, meter.tick, options.workers)
+    lines = read_truth(options.folder)
     if options.store:
-        make_index(options.folder / "vgg_face_dataset", options.store)
-    result = _result(lines, wanted)
+        _index(options.folder, options.store, len(lines))
+    result = _result(lines, read_options(options.folder))
     if worker:
         worker.event("made", folder=str(options.folder), **result)
     if options.json:
@@ -90,12 +101,36 @@ def _make_and_serve(options: argparse.Namespace, network: Network, worker: Worke
 
 
 def _wanted(options: argparse.Namespace) -> Options:
-    """What was asked for; of a dataset that is there, what was not said is as it was made."""
-    base = read_options(options.folder) if is_complete(options.folder) else Options()
-    source = str(Path(options.source).absolute()) if options.source else None
-    said = {name: getattr(options, name) for name in ("photos", "seed", "faults", "port")}
-    said["source"] = source
-    return replace(base, **{name: value for name, value in said.items() if value is not None})
+    """What was asked for; of a dataset that was begun, what was not said is as it was then.
+
+    Its port stands in its links, so that another one is no other dataset: it only serves there.
+    """
+    begun = begun_options(options.folder)
+    said = {name: getattr(options, name) for name in ("photos", "seed", "faults")}
+    said["source"] = str(Path(options.source).absolute()) if options.source else None
+    said["port"] = None if begun else options.port or None
+    return replace(
+        begun or Options(), **{name: value for name, value in said.items() if value is not None}
+    )
+
+
+def _index(folder: Path, store: Path, n_lines: int) -> None:
+    """Index the label files, which must come out whole: `index` and we have one rule for names."""
+    made = make_index(folder / "vgg_face_dataset", store)
+    account = made.account
+    if account.lost or account.refused or account.parsed != n_lines:
+        raise PracticeError(
+            _(
+                "{store} has {parsed:,} of the {n:,} lines of {folder}: see {findings}. If "
+                "somebody changed the label files, delete the folder and make the set anew"
+            ).format(
+                store=store,
+                parsed=account.parsed,
+                n=n_lines,
+                folder=folder,
+                findings=made.findings_path,
+            )
+        )
 
 
 def _network(options: argparse.Namespace) -> Network:
@@ -107,20 +142,23 @@ def _network(options: argparse.Namespace) -> Network:
     return Network(latency_s=options.latency / 1000, bytes_per_s=bytes_per_s)
 
 
-def _result(lines: Sequence[PlannedLine], wanted: Options) -> dict[str, Any]:
+def _result(lines: Sequence[Truth], made: Options) -> dict[str, Any]:
     return {
         "lines": len(lines),
         "identities": len({line.identity for line in lines}),
         "faults": dict(Counter(line.fault for line in lines).most_common()),
-        **{"options": asdict(wanted)},
+        "options": asdict(made),
     }
 
 
 def _report(folder: Path, result: dict[str, Any]) -> None:
-    bad = result["lines"] - result["faults"].get("ok", 0)
+    n, people = result["lines"], result["identities"]
     say(
-        _("{folder}: {lines:,} lines of {people:,} people; {bad:,} with something wrong").format(
-            folder=folder, lines=result["lines"], people=result["identities"], bad=bad
+        _("{folder}: {lines} of {people}; {bad:,} with something wrong").format(
+            folder=folder,
+            lines=ngettext("{n:,} line", "{n:,} lines", n).format(n=n),
+            people=ngettext("{n:,} person", "{n:,} people", people).format(n=people),
+            bad=n - result["faults"].get("ok", 0),
         )
     )
     say(_("what is wrong with which: {path}").format(path=folder / "truth.csv"))
@@ -129,13 +167,14 @@ def _report(folder: Path, result: dict[str, Any]) -> None:
 def _serve(
     options: argparse.Namespace, network: Network, worker: Worker | None, quiet: bool
 ) -> None:
-    port = read_options(options.folder).port
+    written = read_options(options.folder).port
+    port = written if options.port is None else options.port
     with LittleInternet(
         options.folder / "site", port=port, network=network, log_path=options.log
     ) as internet:
         if not quiet:
-            address = f"http://127.0.0.1:{internet.ports.http}"
-            say(_("serving; Ctrl-C ends it. For other tools: http_proxy={url}").format(url=address))
+            for line in _how_to_reach(internet.ports.http, written):
+                say(line)
             sys.stdout.flush()
         if worker is None:
             signal.signal(signal.SIGTERM, lambda _signal, _frame: internet.stop())
@@ -145,3 +184,17 @@ def _serve(
         while True:
             worker.checkpoint()
             time.sleep(LOOK_S)
+
+
+def _how_to_reach(port: int, written: int) -> list[str]:
+    """What a person must know who has another tool than ours."""
+    proxy = f"http://127.0.0.1:{port}"
+    lines = []
+    if port != written:
+        lines = [
+            _(
+                "serving at port {port}; the links say {written}, so give other tools the proxy"
+            ).format(port=port, written=written)
+        ]
+    ends = _("serving; Ctrl-C ends it. For other tools: http_proxy={url}").format(url=proxy)
+    return [*lines, ends]

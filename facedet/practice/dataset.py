@@ -8,82 +8,52 @@
     DIR/practice.json             how it was made
 
 Same options, same bytes: nothing in it depends on the time, the machine's load or the order in
-which processes finish.
+which processes finish. While it is made there are ``painted.txt`` and ``practice.lock`` beside.
 """
 
 import csv
 import json
-import os
+import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from io import BytesIO, StringIO
 from itertools import groupby
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from facedet.errors import PracticeError, UsageError, shown_name
 from facedet.files import write_atomically
-from facedet.i18n import gettext as _
-from facedet.practice.develop import FORMATS, develop, shrink
+from facedet.practice.develop import FORMATS
 from facedet.practice.faults import FaultName, all_faults
-from facedet.practice.labelled import LabelledStudio
-from facedet.practice.plan import PAINTED, PlannedLine, plan_lines
-from facedet.practice.server import DEFAULT_PORT
+from facedet.practice.options import (
+    Options,
+    alone,
+    begun_options,
+    claimed,
+    is_complete,
+    read_options,
+    write_note,
+)
+from facedet.practice.painting import Tick, paint_all, picture_name, studio_of
+from facedet.practice.plan import PlannedLine, plan_lines
 from facedet.practice.sites import DOMAIN, PLACEHOLDER_HOSTS
-from facedet.practice.studio import CastStudio, Studio
+from facedet.practice.studio import Studio
 from facedet.vggface.lines import Line, format_line
 
-VERSION = 1
-MOST_PHOTOS = 100_000
+__all__ = ["Options", "begun_options", "is_complete", "make", "read_options"]
+
 TRUTH_COLUMNS = (
     *("identity", "photo_id", "url", "fault"),
     *("true_boxes", "faces", "label_fits", "image_width", "image_height"),
 )
-FEW = 40  # fewer pictures than this are painted sooner than two processes start
-_CHUNK = 8
+OPEN_ENDED_SHARE = 0.1  # of the files: no line end after the last line, as in the real ones
+_RECORD = "painted.txt"
+_HALF_WRITTEN = re.compile(r"\.[0-9a-f]{16}\.part")  # as `facedet.files` calls them
 _BOMB_SIDE = 30_000
 _HUGE_BYTES = 300_000_000
-
-Tick = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a practice dataset is made of.
-
-    Args:
-        photos: lines of the label files, all faults included.
-        seed: same seed, same bytes.
-        faults: share of the lines with something wrong, 0-1.
-        port: of the little internet; stands in the URLs.
-        source: a label table whose pictures are used instead of the built-in people.
-    """
-
-    photos: int = 2000
-    seed: int = 0
-    faults: float = 0.4
-    port: int = DEFAULT_PORT
-    source: str | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.photos <= MOST_PHOTOS:
-            raise UsageError(
-                _("{n} photos: give 1 to {most:,}").format(n=self.photos, most=MOST_PHOTOS)
-            )
-        if not 0 <= self.faults <= 1:
-            raise UsageError(_("the share of faults is {s}: give 0 to 1").format(s=self.faults))
-        if not 1024 <= self.port <= 65_533:
-            raise UsageError(_("the port is {p}: give 1024 to 65533").format(p=self.port))
-        if self.seed < 0:
-            raise UsageError(_("the seed is {s}: give 0 or more").format(s=self.seed))
 
 
 def make(
@@ -91,151 +61,57 @@ def make(
     options: Options,
     tick: Tick = lambda _done, _total: None,
     workers: int | None = None,
-) -> list[PlannedLine]:
-    """Make the dataset in `folder`, or finish one that was begun; returns its lines.
+) -> None:
+    """Make the dataset in `folder`, or finish one that was begun; a whole one stays as it is.
+
+    Of a dataset that was begun the port stays the old one, for it stands in the links.
 
     Args:
         tick: called with pictures painted, and their total.
         workers: processes; default all cores.
 
     Raises:
-        PracticeError: the folder holds something else, or a dataset of other options.
+        PracticeError: the folder holds something else, a dataset of other options, or one that
+            another process is making.
+        LabelError: the source cannot be used; nothing has been written then.
     """
-    _claim(folder, options)
-    studio = _studio(options)
+    claimed(folder, options)
+    if is_complete(folder):
+        return
+    studio = studio_of(options)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        options = claimed(folder, options)
+        if not is_complete(folder):  # or somebody else has made it in this moment
+            _make(folder, options, studio, tick, workers)
+
+
+def _make(folder: Path, options: Options, studio: Studio, tick: Tick, workers: int | None) -> None:
+    write_note(folder, options, complete=False)
     lines = plan_lines(studio, options.photos, options.faults, options.seed, options.port)
     site = folder / "site"
-    for host in {line.address.host for line in lines if line.fault in PAINTED}:
-        (site / host).mkdir(parents=True, exist_ok=True)
-    _paint_all(site, lines, options, tick, workers)
+    paint_all(
+        site, folder / _RECORD, [line for line in lines if line.painted], options, tick, workers
+    )
     _write_special_files(site)
-    _write_label_files(folder / "vgg_face_dataset", lines)
+    _write_label_files(folder / "vgg_face_dataset", lines, options.seed)
     _write_answers(site, lines, options.port)
     write_atomically(folder / "truth.csv", truth_csv(lines))
-    _note(folder, options, complete=True)
-    return lines
+    _tidy(folder)
+    write_note(folder, options, complete=True)
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether a practice dataset lies there, whole."""
-    try:
-        return bool(json.loads((folder / "practice.json").read_text())["complete"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def read_options(folder: Path) -> Options:
-    """How the dataset in `folder` was made.
-
-    Raises:
-        PracticeError: there is none.
-    """
-    try:
-        return Options(**json.loads((folder / "practice.json").read_text())["options"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PracticeError(
-            _("{folder} holds no practice dataset; make one with facedet practice").format(
-                folder=shown_name(str(folder))
-            )
-        ) from error
-
-
-def _claim(folder: Path, options: Options) -> None:
-    if (folder / "practice.json").exists():
-        if read_options(folder) != options:
-            raise PracticeError(
-                _(
-                    "{folder} holds a practice dataset of other options; choose another folder"
-                ).format(folder=shown_name(str(folder)))
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PracticeError(
-            _("{folder} is not empty; choose a new folder").format(folder=shown_name(str(folder)))
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    _note(folder, options, complete=False)
-
-
-def _note(folder: Path, options: Options, *, complete: bool) -> None:
-    note = {"version": VERSION, "complete": complete, "options": asdict(options)}
-    write_atomically(folder / "practice.json", json.dumps(note, indent=1) + "\n")
-
-
-def _studio(options: Options) -> Studio:
-    if options.source is not None:
-        return LabelledStudio(Path(options.source))
-    return CastStudio(max(3, min(24, options.photos // 40)), options.seed)
-
-
-# --- Pictures
-
-
-def picture_name(line: PlannedLine) -> str:
-    """The file of a line's picture, below the site's folder."""
-    return f"{line.address.host}/{line.number:06d}{FORMATS[line.format][0]}"
-
-
-def _paint_all(
-    site: Path, lines: Sequence[PlannedLine], options: Options, tick: Tick, workers: int | None
-) -> None:
-    wanted = [line for line in lines if line.fault in PAINTED]
-    todo = [line for line in wanted if not (site / picture_name(line)).exists()]
-    done = len(wanted) - len(todo)
-    tick(done, len(wanted))
-    workers = workers or os.cpu_count() or 1
-    if workers == 1 or len(todo) < FEW:
-        _start_painter(options)
-        painted: Iterator[int] = (_paint(site, line) for line in todo)
-        for n in painted:
-            done += n
-            tick(done, len(wanted))
-        return
-    # Spawned, not forked: the caller may have threads, and locks in them.
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start_painter, initargs=(options,)
-    )
-    with pool:
-        try:
-            chunks = [todo[i : i + _CHUNK] for i in range(0, len(todo), _CHUNK)]
-            for n in pool.map(_paint_some, [site] * len(chunks), chunks):
-                done += n
-                tick(done, len(wanted))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-_painter: Studio | None = None
-
-
-def _start_painter(options: Options) -> None:
-    global _painter
-    cv2.setNumThreads(1)
-    _painter = _studio(options)
-
-
-def _paint_some(site: Path, lines: Sequence[PlannedLine]) -> int:
-    return sum(_paint(site, line) for line in lines)
-
-
-def _paint(site: Path, line: PlannedLine) -> int:
-    assert _painter is not None
-    pixels = _painter.render(line.shot)
-    if line.shown_scale < 1:
-        pixels, _boxes = shrink(pixels, line.shot.boxes_xyxy, line.shown_scale)
-    file = develop(pixels, np.random.default_rng(line.seed), line.format)
-    data = file.data
-    if line.fault == "truncated_jpeg":
-        data = data[: max(200, round(len(data) * (0.3 + 0.5 * (line.seed % 97) / 97)))]
-    path = site / picture_name(line)
-    write_atomically(path, data)
-    return 1
+def _tidy(folder: Path) -> None:
+    """Away with what only somebody needs who has to go on, and with what a killed run left."""
+    (folder / _RECORD).unlink(missing_ok=True)
+    for path in folder.rglob(".*.part"):
+        if _HALF_WRITTEN.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _write_special_files(site: Path) -> None:
     """One bomb, one empty file, and each careful host's picture of nothing."""
-    (site / "shared").mkdir(exist_ok=True)
+    (site / "shared").mkdir(parents=True, exist_ok=True)
     write_atomically(site / "shared/bomb.png", _bomb())
     write_atomically(site / "shared/empty.jpg", b"")
     for number, host in enumerate(PLACEHOLDER_HOSTS):
@@ -270,13 +146,23 @@ def _placeholder(host: str, number: int) -> bytes:
 # --- Texts
 
 
-def _write_label_files(folder: Path, lines: Sequence[PlannedLine]) -> None:
+def _write_label_files(folder: Path, lines: Sequence[PlannedLine], seed: int) -> None:
     (folder / "files").mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "README", _README)
     write_atomically(folder / "licence.txt", _LICENCE)
-    for identity, mine in groupby(lines, key=lambda line: line.identity):
-        text = "".join(format_line(_as_line(line)) + "\n" for line in mine)
-        write_atomically(folder / "files" / f"{identity}.txt", text)
+    for name, text in label_texts(lines, seed).items():
+        write_atomically(folder / "files" / name, text)
+
+
+def label_texts(lines: Sequence[PlannedLine], seed: int) -> dict[str, str]:
+    """The label files by name; one of ten has no line end at its end."""
+    texts = {
+        f"{identity}.txt": "".join(format_line(_as_line(line)) + "\n" for line in mine)
+        for identity, mine in groupby(lines, key=lambda line: line.identity)
+    }
+    n_open = int(len(texts) * OPEN_ENDED_SHARE + 0.5)
+    chosen = np.random.default_rng([seed, 2]).permutation(sorted(texts))[:n_open].tolist()
+    return {name: text.rstrip("\n") if name in chosen else text for name, text in texts.items()}
 
 
 def _as_line(line: PlannedLine) -> Line:
@@ -321,6 +207,8 @@ def _write_answers(site: Path, lines: Sequence[PlannedLine], port: int) -> None:
 def _answers(line: PlannedLine, lines: Sequence[PlannedLine]) -> list[dict[str, Any]]:
     """What the line's server says, and what the one says that it sends a client to."""
     first = {"host": line.address.host, "path": line.address.path}
+    if line.repeats is not None:  # the first line of that address has its answer
+        return []
     if line.fault in ("unresolvable", "refused"):
         return []
     rest = _answer(line, lines)

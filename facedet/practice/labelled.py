@@ -5,7 +5,9 @@ put into another light; the boxes go along.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +17,8 @@ import numpy as np
 
 from facedet.boxes import areas, as_boxes, clip
 from facedet.errors import ImageError, LabelError, PracticeError, shown_name
-from facedet.files import safe_name
 from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
 from facedet.images import fit, read
 from facedet.labels import read_table
 from facedet.practice import finish
@@ -30,6 +32,9 @@ MAX_SOURCES = 500  # all are decoded once, to know that they can be
 MAX_ENLARGED = 2.0
 MAX_TILT_DEG = 4.0
 TRIES = 12
+MAX_NAME = 80  # characters; `facedet.vggface` takes 100, and a number may follow
+# Windows gives these to devices, with any suffix and in any case.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 Row = Mapping[str, str]
 Crop = tuple[float, float, float, float]
 
@@ -57,7 +62,8 @@ class LabelledStudio:
     """One's own pictures as a studio: ``LabelledStudio(Path("labels.csv"))``.
 
     The column ``identity``, where there is one, says who is on a picture; a picture with faces and
-    without any name is a person of its own, ``Person_1`` and so on. A picture with a row that says
+    without any name is a person of its own, ``Person_1`` and so on. Names become such as the real
+    label files have, see `vgg_names`. A picture with a row that says
     ``ignore`` is left out as a whole, and so is one that cannot be read or lies outside the
     table's folder. Of more than `MAX_SOURCES` pictures, the first are used.
 
@@ -70,21 +76,25 @@ class LabelledStudio:
 
     def __init__(self, labels_csv: Path) -> None:
         table = read_table(labels_csv)
-        self._people: dict[str, list[Source]] = {}
         self._empty: list[Source] = []
+        groups: dict[str | int, list[Source]] = {}  # by name as it stands; a number has none
         for name, source in _sources(labels_csv.parent, table.rows, table.boxes_xyxy):
             if source.subject is None:
                 self._empty.append(source)
             else:
-                key = name or f"Person_{len(self._people) + 1}"
-                self._people.setdefault(key, []).append(source)
+                groups.setdefault(name or len(groups), []).append(source)
+        names = vgg_names(key if isinstance(key, str) else "" for key in groups)
+        self._people = dict(zip(names, groups.values(), strict=True))
         if not self._people:
+            good, bad = len(table.rows), len(table.problems)
             raise LabelError(
                 _(
-                    "{name}: none of its pictures has a face and can be read ({n} good rows, "
-                    "{bad} bad ones); check image_path and the boxes"
+                    "{name}: none of its pictures has a face and can be read ({good}, {bad}); "
+                    "check image_path and the boxes"
                 ).format(
-                    name=shown_name(labels_csv.name), n=len(table.rows), bad=len(table.problems)
+                    name=shown_name(labels_csv.name),
+                    good=ngettext("{n} good row", "{n} good rows", good).format(n=good),
+                    bad=ngettext("{n} bad one", "{n} bad ones", bad).format(n=bad),
                 )
             )
 
@@ -102,10 +112,13 @@ class LabelledStudio:
         if faces == 0:
             return self._plan_empty(rng)
         if person not in self._people:
+            n = len(self._people)
             raise PracticeError(
-                _("{person} is not one of the {n} people of this studio").format(
-                    person=shown_name(person), n=len(self._people)
-                )
+                ngettext(
+                    "{person} is not the one person of this studio",
+                    "{person} is not one of the {n} people of this studio",
+                    n,
+                ).format(person=shown_name(person), n=n)
             )
         mine = self._people[person]
         fitting = [s for s in mine if len(s.boxes_xyxy) == faces] or mine
@@ -163,13 +176,42 @@ def _by_person(
     if not rows:
         yield "", Source(path, image_wh, boxes_xyxy, None)
         return
-    names = [row.get("identity", "").strip().replace(" ", "_") for row in rows]
-    named = {safe_name(name): i for i, name in enumerate(names) if name}
+    names = [" ".join(row.get("identity", "").replace("_", " ").split()) for row in rows]
+    named = {name: i for i, name in enumerate(names) if name}
     # Nobody has a name: the picture is of its largest face.
     for name, i in (named or {"": int(areas(boxes_xyxy).argmax())}).items():
         x1, y1, x2, y2 = boxes_xyxy[i]
         if min(x2 - x1, y2 - y1) * MAX_ENLARGED >= MIN_FACE_PX:
             yield name, Source(path, image_wh, boxes_xyxy, i)
+
+
+def vgg_names(names: Iterable[str]) -> list[str]:
+    """Names as the real label files have them: ASCII letters, digits, and ``_ . - '``.
+
+    They name files and folders everywhere, and are cells of tables. Accents are dropped, all else
+    becomes ``_``. Where nothing is left it is ``Person_1`` and so on; where two are equal but for
+    case, ``_2`` and so on follows.
+    """
+    plain = [_plain(name) for name in names]
+    taken = {name.casefold() for name in plain}  # a number must not make somebody else's name
+    given: set[str] = set()
+    out = []
+    for name in plain:
+        tries = [name] if name and name.casefold() not in given else []
+        stem, n = name or "Person", 2 if name else 1
+        while not tries:
+            candidate, n = f"{stem}_{n}", n + 1
+            tries = [candidate] if candidate.casefold() not in taken | given else []
+        given.add(tries[0].casefold())
+        out += tries
+    return out
+
+
+def _plain(name: str) -> str:
+    letters = unicodedata.normalize("NFKD", name)
+    letters = "".join(c for c in letters if not unicodedata.combining(c))
+    kept = re.sub(r"[^A-Za-z0-9._'-]+", "_", letters).lstrip("._'-")[:MAX_NAME].rstrip("._'-")
+    return f"Person_{kept}" if _DEVICE.fullmatch(kept) else kept
 
 
 def row_says(row: Row, column: str) -> bool:

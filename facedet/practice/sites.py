@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facedet.practice.internet.heads import normal_path
+
 DOMAIN = "localhost"  # names below it are loopback by definition (RFC 6761, 6.3)
 GONE_DOMAIN = "invalid"  # and these never resolve (RFC 6761, 6.4)
 
@@ -37,6 +39,10 @@ _SITES = {
 }
 # Hosts that keep a picture saying "image removed" in place of what was deleted.
 PLACEHOLDER_HOSTS = ("i.pinwall", "www.imagebarn", "thumbs.dreamframe", "img1.starpix")
+# What RFC 3986 does not allow and careless sites write all the same. No braces: curl takes them for
+# a pattern. Every client either sends them as they are or writes %7C and so on.
+UNUSUAL = ("|", "^", '"')
+UNUSUAL_SHARE = 0.005  # a few per mille of the real ones have some
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,9 @@ class AddressBook:
             name = site or str(self._rng.choice(list(_SITES), p=self._shares))
             host = f"{name}.{GONE_DOMAIN if gone else DOMAIN}"
             path = self._path(_SITES[name], person, suffix)
-            if (host, path) not in self._taken:
-                self._taken.add((host, path))
+            place = host, normal_path(path)
+            if place not in self._taken:
+                self._taken.add(place)
                 port = self._port + (scheme == "https")
                 return Address(host, path, f"{scheme}://{host}:{port}{path}")
 
@@ -93,6 +100,8 @@ class AddressBook:
 
     def _path(self, template: str, person: str, suffix: str) -> str:
         rng = self._rng
+        if rng.random() < UNUSUAL_SHARE:
+            suffix = f"{rng.choice(UNUSUAL)}{rng.integers(1, 9)}{suffix}"
         return template.format(
             who=re.sub(r"[^a-z0-9]+", "_", person.lower()),
             year=int(rng.integers(2008, 2016)),

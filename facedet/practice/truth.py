@@ -64,6 +64,12 @@ def count_faults(rows: list[Truth]) -> list[tuple[FaultName, str, int]]:
     return [(name, meaning[name], n) for name, n in counts.most_common()]
 
 
+def good_share(rows: list[Truth]) -> float:
+    """Share of the lines behind which a picture can be got, 0-1."""
+    gives = {fault.name for fault in all_faults() if fault.picture}
+    return sum(row.fault in gives for row in rows) / len(rows) if rows else 0.0
+
+
 def picture_paths(folder: Path) -> dict[str, Path]:
     """For each URL behind which a picture can be got, with patience, where its file lies."""
     site = folder / "site"
@@ -81,9 +87,13 @@ def picture_paths(folder: Path) -> dict[str, Path]:
 
 
 def some_pictures(folder: Path, n: int, seed: int = 0) -> list[tuple[Truth, Path]]:
-    """A few of the lines that have a whole picture with a face: their truth and their file."""
+    """A few of the lines that have a whole picture with a face: their truth and their file.
+
+    None has the URL of another: the same picture twice would show nothing.
+    """
     paths = picture_paths(folder)
-    rows = [row for row in read_truth(folder) if row.faces and row.url in paths]
+    by_url = {row.url: row for row in read_truth(folder) if row.faces and row.url in paths}
+    rows = list(by_url.values())
     chosen = np.random.default_rng(seed).permutation(len(rows))[:n]
     return [(rows[i], paths[rows[i].url]) for i in chosen]
 

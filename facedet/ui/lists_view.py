@@ -1,7 +1,9 @@
 """Choosing a list of links on screen: make one for practice, fetch Oxford's, or bring one's own."""
 
+import os
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from facedet import jobs, linklists
@@ -10,13 +12,15 @@ from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.linklists import Kind, LinkList
 from facedet.settings import load_settings
-from facedet.ui import job_view, words
+from facedet.ui import job_view, shell, words
 from facedet.ui.shell import plain, show_error
 from facedet.vggface import Index
 from facedet.vggface.fetch import OFFICIAL_URL
 
 LIST = "list"  # in the address: which list is looked at
 KIND = "dataset.kind"
+ERROR = "dataset.error"
+SHOWN_FINDINGS = 200
 CLOSE = "dataset.close"  # close the ways to get a list: one was just asked for
 UPLOAD_ROUND = "dataset.upload.round"
 
@@ -49,7 +53,7 @@ def title(each: LinkList) -> str:
         return _("Practice: {photos} lines, seed {seed}").format(photos=photos, seed=seed)
     if each.kind == "official":
         return _("VGG Face, from Oxford")
-    return _("Own: {name}").format(name=rest)
+    return _("Own: {name}").format(name=rest.rpartition("-")[0])
 
 
 def show_progress(each: LinkList) -> None:
@@ -76,19 +80,34 @@ def index_of(each: LinkList) -> Index:
     return open_index(str(each.index_path), version)
 
 
-def account_line(index: Index) -> None:
-    """What became of every line, in one sentence."""
+def account_line(each: LinkList, index: Index) -> None:
+    """What became of every line, and each line and file that is not as it should be."""
     account = index.account
-    text = ngettext(
-        "{lines:,} line in {files:,} files: {parsed:,} read, {lost:,} not readable.",
-        "{lines:,} lines in {files:,} files: {parsed:,} read, {lost:,} not readable.",
-        account.lines,
-    ).format(lines=account.lines, files=account.files, parsed=account.parsed, lost=account.lost)
-    if account.refused or account.notes:
-        text += " " + _("{refused:,} files refused, {notes:,} remarks.").format(
-            refused=account.refused, notes=account.notes
-        )
+    lines = ngettext("{n:,} line", "{n:,} lines", account.lines).format(n=account.lines)
+    files = ngettext("{n:,} file", "{n:,} files", account.files).format(n=account.files)
+    text = _("{lines} in {files}: {parsed:,} read, {lost:,} not readable.").format(
+        lines=lines, files=files, parsed=account.parsed, lost=account.lost
+    )
+    if each.source:
+        text += " " + _("Read from {path}").format(path=each.source)
     st.caption(plain(text))
+    n = account.lost + account.refused + account.notes
+    if n:
+        _findings(each, n)
+
+
+def _findings(each: LinkList, n: int) -> None:
+    title = ngettext("{n:,} finding in the files", "{n:,} findings in the files", n).format(n=n)
+    with st.expander(title, icon=":material/warning:"):
+        try:
+            table = pd.read_csv(each.findings_path, nrows=SHOWN_FINDINGS, dtype=str)
+        except (OSError, ValueError):
+            st.caption(_("Their table is not there any more."))
+            return
+        st.dataframe(table, hide_index=True, alt=_("What was strange, by file and line"))
+        st.download_button(
+            _("All of them as CSV"), each.findings_path.read_bytes, "findings.csv", "text/csv"
+        )
 
 
 def _titles() -> dict[str, str]:
@@ -104,22 +123,37 @@ def _pick(chosen: LinkList | None) -> None:
     if not lists:
         return
     names = list(lists)
-    # Not the address but the choice comes first: a choice just made must not be undone by it.
-    st.selectbox(
+    shown = chosen.name if chosen and chosen.name in names else None
+    # The key follows the address, so that the box shows what the address says, whoever changed it.
+    key = f"dataset.list.{shown}.{len(names)}"
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row.selectbox(
         _("On this computer"),
         names,
-        index=names.index(chosen.name) if chosen and chosen.name in names else None,
+        index=names.index(shown) if shown else None,
         format_func=lambda name: title(lists[name]),
         placeholder=_("Choose a list of links"),
-        key=f"dataset.list.{chosen.name if chosen else ''}.{len(names)}",
+        key=key,
         on_change=_go_to_chosen,
-        args=(f"dataset.list.{chosen.name if chosen else ''}.{len(names)}",),
+        args=(key,),
     )
+    if shown:
+        with row.popover(_("Remove"), icon=":material/delete:"):
+            st.markdown(_("Take this list off this computer? It can be made again. Datasets stay."))
+            st.button(_("Yes, remove it"), on_click=_remove, args=(lists[shown],))
 
 
 def _go_to_chosen(key: str) -> None:
     if st.session_state[key]:
         _go_to(st.session_state[key])
+
+
+def _remove(each: LinkList) -> None:
+    try:
+        linklists.remove(load_settings(), each)
+        st.query_params.pop(LIST, None)
+    except FacedetError as error:
+        st.session_state[ERROR] = error
 
 
 def _go_to(name: str) -> None:
@@ -160,13 +194,16 @@ def _own() -> None:
     st.markdown(
         _("An archive or an unpacked folder in VGG Face's format: files/Name.txt, one a person.")
     )
-    path = st.text_input(
-        _("Its path on the computer that runs this lab"), key="dataset.path", max_chars=1000
-    )
-    st.button(_("Read it"), type="primary", disabled=not path, on_click=_start, args=("own", path))
+    if shell.is_local_visitor():
+        path = st.text_input(
+            _("Its path on the computer that runs this lab"), key="dataset.path", max_chars=1000
+        )
+        st.button(
+            _("Read it"), type="primary", disabled=not path, on_click=_start, args=("own", path)
+        )
     number = st.session_state.setdefault(UPLOAD_ROUND, 0)
     upload = st.file_uploader(
-        _("or upload the archive"),
+        _("Upload the archive"),
         type=["gz", "tar", "tgz", "xz", "bz2"],
         key=f"dataset.up.{number}",
     )
@@ -181,17 +218,20 @@ def _start(kind: Kind, *arguments: object) -> None:
     begin = {
         "practice": linklists.make_practice,
         "official": linklists.get_official,
-        "own": lambda settings, path: linklists.index_own(settings, Path(path).expanduser()),
+        "own": lambda settings, path: linklists.index_own(
+            settings,
+            Path(os.path.expanduser(path)),  # noqa: PTH111 - Path's own raises for ~nobody
+        ),
     }[kind]
     try:
         _go_to(begin(load_settings(), *arguments).name)  # type: ignore[operator]
     except FacedetError as error:
-        st.session_state["dataset.error"] = error
+        st.session_state[ERROR] = error
 
 
 def show_error_of_start() -> None:
     """What went wrong when a list was asked for: a callback has no place on the page."""
-    error = st.session_state.pop("dataset.error", None)
+    error = st.session_state.pop(ERROR, None)
     if error is not None:
         show_error(error)
 

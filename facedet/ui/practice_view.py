@@ -1,5 +1,6 @@
 """What a practice set is made of: some of its photos, and what is wrong with its lines."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -35,6 +36,16 @@ def show(folder: Path) -> None:
         rows = count_faults(read_truth(folder))
         table = pd.DataFrame(rows, columns=[_("fault"), _("meaning"), _("lines")])
         st.dataframe(table, hide_index=True, alt=_("How many lines have which fault"))
+
+    with st.expander(_("Serve its little internet")):
+        st.markdown(
+            _(
+                "The links lead to sites on this computer. This command is their server; leave it "
+                "running while you download. It needs no network."
+            )
+        )
+        command = ["python", "-m", "facedet", "practice", str(folder), "--serve"]
+        st.code(shlex.join(command), language="bash", wrap_lines=True)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

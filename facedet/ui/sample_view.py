@@ -10,6 +10,7 @@ from facedet import linklists
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
 from facedet.linklists import LinkList
+from facedet.practice.truth import good_share, read_truth
 from facedet.settings import load_settings
 from facedet.ui import words
 from facedet.ui.shell import plain, show_error
@@ -28,6 +29,7 @@ from facedet.vggface.sampling import PHOTO_BYTES, PHOTOS_PER_S, SURVIVAL_RATE
 KEY = "dataset.sample"
 MOST_DOWNLOADED = 50_000_000  # bytes of labels.csv that the page offers to take along
 SHOWN_ROWS = 8
+WRITTEN = f"{KEY}.written"
 
 
 def show(each: LinkList, index: Index, filters: Filters) -> None:
@@ -35,7 +37,7 @@ def show(each: LinkList, index: Index, filters: Filters) -> None:
     st.header(_("Choose a sample"), anchor=False)
     controls, outcome = st.columns([1, 1.4], gap="large")
     with controls:
-        survival = _survival()
+        survival = _survival(each)
         sample = _choose(index, filters, survival)
     with outcome:
         lines = _expect(index, sample, survival)
@@ -93,16 +95,25 @@ def _choose(index: Index, filters: Filters, survival: float) -> Sample:
     )
 
 
-def _survival() -> float:
+def _survival(each: LinkList) -> float:
+    assumed, why = SURVIVAL_RATE, _("An assumption: in 2018 almost half of the links were dead.")
+    if each.kind == "practice":
+        assumed = _good_share(str(each.practice_dir))
+        why = _("For a practice set it is known: this is its true share.")
     percent = st.slider(
         _("Links that still work, per cent"),
         1,
         100,
-        round(100 * SURVIVAL_RATE),
-        key=f"{KEY}.survival",
-        help=_("An assumption: in 2018 almost half of the links were dead already."),
+        max(1, round(100 * assumed)),
+        key=f"{KEY}.survival.{each.name}",
+        help=why,
     )
     return percent / 100
+
+
+@st.cache_data(max_entries=32, ttl="1h", show_spinner=False)
+def _good_share(folder: str) -> float:
+    return good_share(read_truth(Path(folder)))
 
 
 def _expect(index: Index, sample: Sample, survival: float) -> int:
@@ -127,9 +138,10 @@ def _expect(index: Index, sample: Sample, survival: float) -> int:
     )
     if sample.lines is not None and lines < sample.lines:
         st.warning(
-            _("{wanted:,} lines were wanted, {lines:,} pass: loosen the filters.").format(
-                wanted=sample.lines, lines=lines
-            )
+            _(
+                "{wanted:,} lines would be needed, and there are {lines:,}: "
+                "loosen the filters, or take a longer list."
+            ).format(wanted=sample.lines, lines=lines)
         )
     if not lines:
         st.info(_("No line passes these filters. Loosen one of them."))
@@ -140,15 +152,17 @@ def _write(each: LinkList, index: Index, sample: Sample) -> None:
     name = st.text_input(
         _("Name of the dataset"), f"{each.kind}-1", key=f"{KEY}.name.{each.name}", max_chars=80
     )
+    wanted = (each.name, sample, name)
     if st.button(_("Write labels.csv"), type="primary", icon=":material/save:"):
+        st.session_state.pop(WRITTEN, None)
         try:
             path, rows = linklists.write_dataset(load_settings(), index, sample, name)
-            st.session_state[f"{KEY}.written"] = (str(path), rows)
+            st.session_state[WRITTEN] = (wanted, str(path), rows)
         except FacedetError as error:
             show_error(error)
-    written = st.session_state.get(f"{KEY}.written")
-    if written:
-        _show_written(Path(written[0]), written[1])
+    written = st.session_state.get(WRITTEN)
+    if written and written[0] == wanted:  # of this list, this sample and this name
+        _show_written(Path(written[1]), written[2])
     with st.expander(_("The same on the command line")):
         st.code(_command(each, sample, name), language="bash", wrap_lines=True)
 

@@ -72,6 +72,12 @@ def _run_app_first() -> NoReturn:
     st.stop()
 
 
+def is_local_visitor() -> bool:
+    """Whether the visitor sits at this computer: others have no business with its paths."""
+    address = st.context.ip_address  # None for localhost
+    return not isinstance(address, str) or address in ("127.0.0.1", "::1")
+
+
 def show_error(error: FacedetError) -> None:
     """An error where it happened, in its own words."""
     st.error(plain(str(error)), icon=":material/error:")

@@ -3,14 +3,17 @@
 import math
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from facedet import figures
 from facedet.i18n import gettext as _
 from facedet.ui import words
+from facedet.ui.shell import plain
 from facedet.vggface import Filters, Index, Statistics, statistics
 
 KEY = "dataset.filter"
+OFFERED_HOSTS = 500
 NO_LIMIT = (0.0, 6.0)
 SIDES = (0.0, 16.0, 24.0, 32.0, 48.0, 64.0, 96.0, 128.0, 192.0, 256.0, 384.0, 512.0, math.inf)
 
@@ -35,20 +38,17 @@ def choose_filters(index: Index) -> Filters:
         key=f"{KEY}.side",
         help=_("The shorter side of the box. In the photo as it was in 2015."),
     )
+    name = index.path.parent.name  # people and sites are those of this list
     identity = st.selectbox(
         _("Person"),
         index.identities,
         index=None,
         placeholder=_("Everybody"),
-        format_func=lambda name: name.replace("_", " "),
-        key=f"{KEY}.identity.{index.path.parent.name}",
+        format_func=lambda identity: identity.replace("_", " "),
+        key=f"{KEY}.identity.{name}",
     )
-    host = st.text_input(
-        _("Site"),
-        placeholder=_("any; for example {host}").format(host=_first(index)),
-        key=f"{KEY}.host",
-    )
-    st.button(_("Clear the filters"), on_click=_clear, type="tertiary")
+    host = _choose_host(index, f"{KEY}.host.{name}")
+    st.button(_("Clear the filters"), icon=":material/filter_alt_off:", on_click=_clear)
     return Filters(
         curated=curated,
         frontal=frontal,
@@ -59,8 +59,31 @@ def choose_filters(index: Index) -> Filters:
         min_side=least,
         max_side=most,
         identity=identity or "",
-        host=host.strip(),
+        host=host,
     )
+
+
+def _choose_host(index: Index, key: str) -> str:
+    """One of the largest sites, or any other by its name; "" for all."""
+    typed = st.selectbox(
+        _("Site"),
+        _largest_hosts(str(index.path), index.path.stat().st_mtime, index),
+        index=None,
+        placeholder=_("All; choose, or write a name"),
+        accept_new_options=True,
+        key=key,
+    )
+    host = (typed or "").strip().lower()
+    if host and host not in index.hosts:
+        st.error(plain(_("There is no site {host} in this list.").format(host=host)))
+        return ""
+    return host
+
+
+@st.cache_data(max_entries=8, ttl="1h", show_spinner=False)
+def _largest_hosts(_path: str, version: float, _index: Index) -> list[str]:
+    counts = np.bincount(_index.host, minlength=len(_index.hosts))
+    return [_index.hosts[i] for i in np.argsort(-counts, kind="stable")[:OFFERED_HOSTS]]
 
 
 def show(index: Index, filters: Filters) -> None:
@@ -76,21 +99,18 @@ def show(index: Index, filters: Filters) -> None:
         _chart(figures.lines_per_identity(found), _per_person(found))
         _chart(figures.sides(found), figures.describe(found.sides))
         _chart(figures.poses(found), figures.describe(found.poses))
-        _chart(figures.curation(found), figures.describe(found.curation))
+        _chart(figures.schemes(found), figures.describe(found.schemes))
     with right:
         _chart(figures.hosts(found), figures.describe(found.hosts))
         _chart(figures.scores(found), figures.describe(found.scores))
         _chart(figures.extensions(found), figures.describe(found.extensions))
+        _chart(figures.curation(found), figures.describe(found.curation))
 
 
 def _clear() -> None:
     for key in list(st.session_state):
         if str(key).startswith(f"{KEY}."):
             del st.session_state[key]
-
-
-def _first(index: Index) -> str:
-    return index.hosts[0] if index.hosts else "example.com"
 
 
 @st.cache_data(max_entries=64, ttl="1h", show_spinner=False)
@@ -121,7 +141,7 @@ def _facts(found: Statistics, total: int) -> None:
         (found.repeated, _("repeat an address of the same person")),
         (found.negative, _("have a box that begins outside the photo")),
         (found.unusual, _("have characters in the address that do not belong there")),
-        (_without_extension(found), _("have an address without a file extension")),
+        (found.without_extension, _("have an address without a file extension")),
     )
     parts = [
         f"**{n:,}** {what} ({words.three_digits(100 * n / found.lines)} %)"
@@ -130,11 +150,6 @@ def _facts(found: Statistics, total: int) -> None:
     ]
     if parts:
         st.markdown(_("Strange in these lines: {parts}.").format(parts="; ".join(parts)))
-
-
-def _without_extension(found: Statistics) -> int:
-    counts = dict(zip(found.extensions.names, found.extensions.counts, strict=True))
-    return counts.get("", 0)
 
 
 def _per_person(found: Statistics) -> str:

@@ -4,6 +4,7 @@ The fast way takes whole blocks of files and accepts only what is right beyond d
 anything strange in it is read again line by line, by the letter, and each lost line is named.
 """
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
 from facedet.parallel import in_order
 from facedet.vggface.archive import Finding, LabelFile
 from facedet.vggface.lines import FIELDS, MAX_ID, MAX_PIXEL, URL, Line, parse_line
@@ -87,7 +89,7 @@ def parse_block(items: Sequence[LabelFile | Finding]) -> Block:
     """Parse the files together where all is well, one by one where it is not."""
     files = [item for item in items if isinstance(item, LabelFile)]
     findings = [item for item in items if isinstance(item, Finding)]
-    findings += [note for file in files if (note := _line_end_note(file))]
+    findings += [note for file in files for note in _notes(file)]
     together = _parse_fast(files)
     if together is not None:
         table, counts = together
@@ -99,14 +101,21 @@ def parse_block(items: Sequence[LabelFile | Finding]) -> Block:
     return Block(tuple(file.identity for file in files), tuple(counts), table, tuple(findings))
 
 
-def _line_end_note(file: LabelFile) -> Finding | None:
-    if not file.data:
-        return Finding(file.name, 0, "note", _("the file is empty"))
-    if not file.data.endswith(b"\n"):
-        return Finding(
-            file.name, file.data.count(b"\n") + 1, "note", _("no line end after the last line")
-        )
-    return None
+def _text(file: LabelFile) -> bytes:
+    """What stands in the file. Windows' editors put a mark of UTF-8 before it, which is no text."""
+    return file.data.removeprefix(codecs.BOM_UTF8)
+
+
+def _notes(file: LabelFile) -> Iterator[Finding]:
+    text = _text(file)
+    if file.data.startswith(codecs.BOM_UTF8):
+        reason = _("a mark of UTF-8 (BOM) before the first line; read all the same")
+        yield Finding(file.name, 0, "note", reason)
+    if not text:
+        yield Finding(file.name, 0, "note", _("the file is empty"))
+    elif not text.endswith(b"\n"):
+        last = text.count(b"\n") + 1
+        yield Finding(file.name, last, "note", _("no line end after the last line"))
 
 
 def _parse_file(file: LabelFile) -> tuple[pa.Table, list[Finding]]:
@@ -116,12 +125,13 @@ def _parse_file(file: LabelFile) -> tuple[pa.Table, list[Finding]]:
 
 def _parse_fast(files: Sequence[LabelFile]) -> tuple[pa.Table, list[int]] | None:
     """The table and each file's number of lines, or None where a single byte is in doubt."""
-    data = b"".join(
-        file.data if file.data.endswith(b"\n") else file.data + b"\n" for file in files if file.data
-    )
-    counts = [file.data.count(b"\n") + (file.data[-1:] not in (b"\n", b"")) for file in files]
-    # Arrow takes the one for a line end, and trims the others from numbers.
-    if any(byte in data for byte in (b"\r", b"\t", b"\v", b"\f")):
+    texts = [_text(file) for file in files]
+    data = b"".join(text if text.endswith(b"\n") else text + b"\n" for text in texts if text)
+    counts = [text.count(b"\n") + (text[-1:] not in (b"\n", b"")) for text in texts]
+    # Arrow takes the one for a line end, trims the others from numbers, and skips a second BOM.
+    if data.startswith(codecs.BOM_UTF8) or any(
+        byte in data for byte in (b"\r", b"\t", b"\v", b"\f")
+    ):
         return None
     try:
         raw = pyarrow.csv.read_csv(
@@ -177,7 +187,7 @@ def parse_careful(file: LabelFile) -> tuple[pa.Table, list[Finding]]:
     findings: list[Finding] = []
     line_of_id: dict[int, int] = {}
     windows = 0
-    lines = file.data.split(b"\n")
+    lines = _text(file).split(b"\n")
     for number, raw in enumerate(lines[:-1] if lines[-1] == b"" else lines, 1):
         windows += raw.endswith(b"\r")
         try:
@@ -189,8 +199,12 @@ def parse_careful(file: LabelFile) -> tuple[pa.Table, list[Finding]]:
             line_of_id[line.photo_id] = number
             good.append(line)
     if windows:
-        note = _("Windows line ends in {n:,} lines; read all the same").format(n=windows)
-        findings.append(Finding(file.name, 0, "note", note))
+        note = ngettext(
+            "a Windows line end in {n:,} line; read all the same",
+            "Windows line ends in {n:,} lines; read all the same",
+            windows,
+        )
+        findings.append(Finding(file.name, 0, "note", note.format(n=windows)))
     return _as_table(good), findings
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from facedet.errors import shown_name
 from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
 
 FIELDS = (
     *("id", "url", "left", "top", "right", "bottom"),
@@ -67,10 +68,11 @@ def parse_line(raw: bytes) -> Line:
         ) from None
     fields = text.split(" ")
     if len(fields) != len(FIELDS):
+        n = len(fields) if text else 0
         raise ValueError(
-            _("{n} fields, expected {m}: {fields}").format(
-                n=len(fields) if text else 0, m=len(FIELDS), fields=" ".join(FIELDS)
-            )
+            ngettext(
+                "{n} field, expected {m}: {fields}", "{n} fields, expected {m}: {fields}", n
+            ).format(n=n, m=len(FIELDS), fields=" ".join(FIELDS))
         )
     box = [_number(name, value) for name, value in zip(FIELDS[2:6], fields[2:6], strict=True)]
     _check_order(box, fields)

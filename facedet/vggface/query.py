@@ -13,6 +13,7 @@ from facedet.vggface.store import BoolArray, Index
 
 MOST_HOSTS = 15
 MOST_EXTENSIONS = 8
+MOST_POSES = 8
 # Histogram edges: of scores, and of box sides, which spread over two orders of magnitude.
 SCORE_EDGES = np.arange(0, 6.25, 0.25)
 SIDE_EDGES = np.array([0, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, np.inf])
@@ -29,7 +30,7 @@ class Filters:
         min_side, max_side: shorter side of the box in pixels; both ends included.
         inside: only boxes that begin within their photo.
         https: only addresses with https.
-        host: only this host; "" for all.
+        host: only this host, in lower case; "" for all.
         identity: only this person; "" for all.
     """
 
@@ -43,6 +44,16 @@ class Filters:
     https: bool = False
     host: str = ""
     identity: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("score", "side"):
+            low, high = getattr(self, f"min_{name}"), getattr(self, f"max_{name}")
+            if not low <= high:  # NaN fails this comparison too
+                raise UsageError(
+                    _("{name} from {low} to {high}: give two numbers, the smaller first").format(
+                        name=name, low=low, high=high
+                    )
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ class Statistics:
         repeated: lines whose URL stands earlier in the same file, among those chosen.
         negative: lines whose box begins left of or above the photo.
         unusual: lines whose URL has characters that RFC 3986 does not allow.
+        without_extension: lines whose URL ends in no name of a kind of file.
         hosts, schemes, extensions, curation, poses: lines by each, as the files have it; the
             extension may be "".
         n_hosts: different hosts.
@@ -88,6 +100,7 @@ class Statistics:
     repeated: int
     negative: int
     unusual: int
+    without_extension: int
     n_hosts: int
     hosts: Bars
     schemes: Bars
@@ -134,6 +147,7 @@ def statistics(index: Index, filters: Filters | None = None) -> Statistics:
     rows = np.flatnonzero(matching(index, filters or Filters()))
     per_identity = np.bincount(index.identity[rows], minlength=len(index.identities))
     per_host = np.bincount(index.host[rows], minlength=len(index.hosts))
+    per_extension = np.bincount(index.extension[rows], minlength=len(index.extensions))
     https = int(index.https[rows].sum())
     curated = int(index.curated[rows].sum())
     return Statistics(
@@ -143,14 +157,13 @@ def statistics(index: Index, filters: Filters | None = None) -> Statistics:
         repeated=len(rows) - len(once_per_file(index, rows)),
         negative=int(index.negative[rows].sum()),
         unusual=int(index.unusual[rows].sum()),
+        without_extension=sum(
+            int(n) for name, n in zip(index.extensions, per_extension, strict=True) if not name
+        ),
         n_hosts=int((per_host > 0).sum()),
         hosts=_bars(index.hosts, per_host, MOST_HOSTS),
         schemes=Bars(("http", "https"), (len(rows) - https, https)),
-        extensions=_bars(
-            index.extensions,
-            np.bincount(index.extension[rows], minlength=len(index.extensions)),
-            MOST_EXTENSIONS,
-        ),
+        extensions=_bars(index.extensions, per_extension, MOST_EXTENSIONS),
         curation=Bars(("1", "0"), (curated, len(rows) - curated)),
         poses=_poses(index.pose[rows]),
         scores=_histogram(index.detection_score[rows], SCORE_EDGES),
@@ -204,8 +217,12 @@ def _bars(names: tuple[str, ...], counts: npt.NDArray[np.intp], most: int) -> Ba
 
 
 def _poses(pose: npt.NDArray[np.float32]) -> Bars:
+    """The most frequent poses in their own order; a broken list may have any number of them."""
     values, counts = np.unique(pose, return_counts=True)
-    return Bars(tuple(f"{value:g}" for value in values), tuple(counts.tolist()))
+    shown = np.sort(np.argsort(-counts, kind="stable")[:MOST_POSES])
+    rest = int(counts.sum() - counts[shown].sum())
+    names = tuple(f"{value:g}" for value in values[shown])
+    return Bars(names, tuple(counts[shown].tolist()), len(values) - len(shown), rest)
 
 
 def _histogram(values: npt.NDArray[np.float32], edges: npt.NDArray[np.float64]) -> Histogram:

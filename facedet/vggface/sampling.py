@@ -143,7 +143,10 @@ def size_of(index: Index, sample: Sample) -> tuple[int, int]:
 
 
 def as_options(sample: Sample) -> list[str]:
-    """The options of ``facedet index`` that ask for this sample."""
+    """The options of ``facedet index`` that ask for this sample.
+
+    ``--once`` stands where nothing else does: without any option that command takes every line.
+    """
     asked = {
         **{field.name: getattr(sample.filters, field.name) for field in fields(Filters)},
         **{name: getattr(sample, name) for name in ("identities", "per_identity", "lines", "seed")},
@@ -156,7 +159,7 @@ def as_options(sample: Sample) -> list[str]:
         options.append("--" + name.replace("_", "-"))
         if value is not True:
             options.append(f"{value:g}" if isinstance(value, float) else str(value))
-    return options
+    return options if options and options[0] != "--seed" else ["--once", *options]
 
 
 def _candidates(index: Index, sample: Sample) -> Rows:

@@ -31,7 +31,7 @@ HOST_GROUPS = 16
 _META = b"facedet.vggface"
 # The extension is one of the path: neither ".com" of the host nor a name in the query.
 _PARTS = (
-    r"^https?://(?P<host>[^/?#]+)"
+    r"^https?://(?:[^/?#@]*@)?(?P<host>[^/?#@]+)"  # whoever logs in is no part of the host
     r"(?:/[^?#]*\.(?P<extension>[A-Za-z][A-Za-z0-9]{1,4})(?:[?#].*)?|.*)$"
 )
 _IN_MEMORY = ("identity", "photo_id", "curated", "pose", "detection_score", *BOX)
@@ -189,6 +189,8 @@ def build(blocks: Iterable[Block], path: Path, on_finding: Callable[[Finding], N
         column = pa.array(np.repeat(numbers, block.counts))
         tables.append(derived.append_column("identity", column))
         identities += block.identities
+        if len(identities) > np.iinfo(np.int16).max:
+            raise DatasetError(_("more than {n:,} people").format(n=np.iinfo(np.int16).max))
     tables = [table for table in tables if table.num_rows] or tables[:1]
     parsed = sum(table.num_rows for table in tables)
     account = Account(
@@ -211,7 +213,7 @@ def _with_derived(block: Block) -> tuple[Block, pa.Table]:
     derived = {
         "https": pc.starts_with(url, "https"),
         "unusual": pc.match_substring_regex(url, UNUSUAL_URL),
-        "host": pc.struct_field(parts, "host"),
+        "host": pc.utf8_lower(pc.struct_field(parts, "host")),
         "extension": pc.utf8_lower(pc.struct_field(parts, "extension")),
     }
     table = block.table

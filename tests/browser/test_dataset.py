@@ -6,6 +6,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from facedet import jobs
+from facedet.download.ledger import Ledger
+from facedet.download.report import funnel
+from tests.test_jobs import wait_for
 from tools.lab import Lab, running_lab
 
 
@@ -31,7 +35,7 @@ def test_from_nothing_to_labels_csv(page: Page, lab: Lab, tmp_path: Path) -> Non
     page.get_by_role("button", name="Make the practice set").click()
     # Statistics: the charts appear by themselves when the job is done.
     page.get_by_role("heading", name="Practice: 60 lines, seed 0").wait_for(timeout=60_000)
-    expect(page.locator(".js-plotly-plot")).to_have_count(7)
+    expect(page.locator(".js-plotly-plot")).to_have_count(8)
     expect(metric(page, "Lines")).to_have_text("60")
     # A filter acts on all of them.
     page.get_by_text("Only the curated set").click()
@@ -99,3 +103,62 @@ def test_narrow_screens_show_all_of_it(narrow_page: Page, lab: Lab) -> None:
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
+
+
+def test_a_download_is_paused_survives_a_restart_of_the_server_and_is_retried(
+    browser: Browser, tmp_path: Path, free_port: int
+) -> None:
+    home, environ = tmp_path / "home", {"FACEDET_PRACTICE_PORT": str(free_port)}
+    page = browser.new_page(viewport={"width": 1440, "height": 1400})
+    page.set_default_timeout(30_000)
+    with running_lab(home, environ) as lab:
+        page.goto(f"{lab.url}/dataset")
+        page.wait_for_selector(".explainer")
+        page.get_by_label("Lines").fill("300")
+        page.keyboard.press("Tab")
+        settle(page)
+        page.get_by_role("button", name="Make the practice set").click()
+        page.get_by_text("Choose a sample").wait_for(timeout=60_000)
+        settle(page)
+        page.get_by_text("All that pass").click()
+        settle(page)
+        page.get_by_role("button", name="Write labels.csv").click()
+        page.get_by_role("button", name="Start the little internet").click()
+        page.get_by_text("The little internet is running").wait_for()
+        page.get_by_text("Allow addresses of this computer").click()
+        page.get_by_text("Private addresses are allowed").wait_for()
+        page.get_by_role("button", name="Download", exact=True).click()
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Go on").wait_for()
+        address = page.url.split("/dataset")[1]
+    run_dir = next((home / "runs").glob("download-*"))
+    assert "dataset=practice-1" in address
+    # The server is gone; the paused job is not, and another server finds it.
+    with running_lab(home, environ) as lab:
+        page.goto(f"{lab.url}/dataset{address}")
+        page.get_by_role("button", name="Go on").click()
+        page.get_by_text("What went wrong").wait_for(timeout=60_000)
+        settle(page)
+        with Ledger.open(home / "datasets/practice-1/ledger.sqlite", create=False) as ledger:
+            before = ledger.counts()
+            shown = page.locator(".js-plotly-plot").filter(has_text="From lines to photos")
+            for step in funnel(ledger):
+                expect(shown).to_contain_text(step.name)
+                expect(shown).to_contain_text(f"{step.n}")
+        assert before.waiting == 0
+        page.get_by_label("Try only these again").fill("http_5xx")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Escape")
+        settle(page)
+        page.get_by_text("Allow addresses of this computer").click()
+        page.get_by_text("Private addresses are allowed").first.wait_for()
+        page.get_by_role("button", name="Try again").click()
+        wait_for(lambda: len(list((home / "runs").glob("download-*"))) == 2)
+        [again] = [run for run in (home / "runs").glob("download-*") if run != run_dir]
+        wait_for(lambda: jobs.look(again).state in jobs.FINAL, 60)
+        told = [event for event in jobs.look(again).events if event["event"] == "downloaded"][-1]
+        assert told["total"] == told["done"] == before.failed["http_5xx"]
+        page.reload()
+        page.get_by_role("button", name="Stop it").click()
+        page.get_by_role("button", name="Start the little internet").wait_for()
+    page.close()

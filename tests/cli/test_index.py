@@ -6,8 +6,9 @@ import pytest
 from facedet import jobs
 from facedet.cli import main
 from facedet.labels import read_table
-from facedet.vggface import Index
+from facedet.vggface import Filters, Index, Sample, as_options, choose, write_labels
 from facedet.vggface import fetch as fetch_module
+from facedet.vggface.making import make_index
 from tests.vggface.made import FILES, GOOD, LINES, write_archive, write_folder
 
 Capture = pytest.CaptureFixture[str]
@@ -26,7 +27,7 @@ def test_an_archive_becomes_a_label_table_with_every_line(
     assert len(read_table(out).rows) == 6
     assert len(Index.open(tmp_path / "set" / "labels.index.parquet")) == 6
     said, err = capsys.readouterr()
-    assert "6 lines in 3 files: 6 read, 0 lost, 0 files refused" in said
+    assert "6 lines in 3 files: 6 read, 0 lost; files refused: 0" in said
     assert err == ""
 
 
@@ -61,7 +62,7 @@ def test_bad_lines_are_named_and_the_rest_is_written(tmp_path: Path, capsys: Cap
     assert main(["index", str(folder), "--out", str(out)]) == 0
     err = capsys.readouterr().err.splitlines()
     assert err[0] == "facedet: evil.exe: not part of the dataset; expected files/<Name>.txt"
-    assert err[1].startswith("facedet: files/B.txt line 2: 1 fields, expected 9")
+    assert err[1].startswith("facedet: files/B.txt line 2: 1 field, expected 9")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,9 @@ def test_bad_lines_are_named_and_the_rest_is_written(tmp_path: Path, capsys: Cap
         (["--out", "{out}", "--course", "--survival", "0"], "survival rate is 0.0"),
         (["--out", "{out}", "--course", "--lines", "9"], "give one of them"),
         (["--out", "{out}", "--host", "nowhere"], "there is no host 'nowhere'"),
+        (["--out", "{out}", "--min-score", "nan"], "score from nan"),
+        (["--out", "{out}", "--min-side", "9", "--max-side", "8"], "the smaller first"),
+        (["--out", "{out}", "--store", "{out}"], "one file; give two"),
     ],
 )
 def test_wrong_use_is_one_line_and_code_2(
@@ -121,3 +125,48 @@ def test_the_official_archive_is_fetched_once_and_compared(
     assert (home / "downloads" / "vgg_face_dataset.tar.gz").is_file()
     err = capsys.readouterr().err
     assert "3 files with 6 lines; 2,622 and 2,604,849 were expected" in err
+
+
+def test_filters_that_nothing_passes_write_nothing(
+    archive: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "l.csv"
+    assert main(["index", str(archive), "--out", str(out), "--min-score", "5.9"]) == 1
+    assert "loosen them" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_what_is_read_is_never_written_over(archive: Path, tmp_path: Path, capsys: Capture) -> None:
+    store = tmp_path / "i.parquet"
+    assert main(["index", str(archive), "--store", str(store)]) == 0
+    before = store.read_bytes()
+    assert main(["index", str(store), "--out", str(store)]) == 2
+    assert main(["index", str(archive), "--out", str(tmp_path)]) == 2
+    assert main(["index", str(archive), "--store", str(archive)]) == 2
+    assert store.read_bytes() == before
+    assert "is what shall be read" in capsys.readouterr().err
+
+
+SAMPLES = {
+    "everything once": Sample(),
+    "another seed": Sample(seed=4),
+    "people": Sample(identities=2, per_identity=1, seed=3),
+    "lines": Sample(lines=3),
+    "filters": Sample(
+        filters=Filters(curated=True, frontal=True, inside=True, min_score=0.5, max_side=200)
+    ),
+    "a person and a site": Sample(filters=Filters(identity="Mira_Sol", host="a.example")),
+}
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES.keys())
+def test_the_options_of_a_sample_ask_for_that_sample(
+    sample: Sample, archive: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "i.parquet"
+    make_index(archive, store)
+    index = Index.open(store)
+    write_labels(index, choose(index, sample), tmp_path / "expected.csv")
+    out = ["--out", str(tmp_path / "found.csv")]
+    assert main(["index", str(store), *out, *as_options(sample)]) == 0
+    assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()

@@ -10,7 +10,7 @@ from facedet.boxes import match_one_to_one
 from facedet.detectors import load_catalogue
 from facedet.errors import LabelError, PracticeError
 from facedet.images import encode
-from facedet.practice.labelled import LabelledStudio
+from facedet.practice.labelled import LabelledStudio, vgg_names
 from facedet.practice.studio import CastStudio
 
 HEADER = "image_path,x1,y1,x2,y2,identity,ignore"
@@ -48,6 +48,23 @@ def test_pictures_without_names_are_numbered_people(write: Write) -> None:
     assert LabelledStudio(table).people == ("Person_1", "Person_2")
 
 
+@pytest.mark.parametrize(
+    ("names", "become"),
+    [
+        ((), []),
+        (("José Núñez", "Ｆull Width"), ["Jose_Nunez", "Full_Width"]),
+        (("李小龙", "", "...", "Person 1"), ["Person_2", "Person_3", "Person_4", "Person_1"]),
+        (("=cmd()", "-x", "../../etc/passwd"), ["cmd", "x", "etc_passwd"]),
+        (("Jose", "JOSE", "jose_2", "José"), ["Jose", "JOSE_3", "jose_2", "Jose_4"]),
+        (("con", "LPT1.b", "Conny"), ["Person_con", "Person_LPT1.b", "Conny"]),
+        (("O'Neill-Bär, St.",), ["O'Neill-Bar_St"]),
+        (("x" * 120, "x" * 121), ["x" * 80, "x" * 80 + "_2"]),
+    ],
+)
+def test_names_become_such_as_vgg_face_has(names: tuple[str, ...], become: list[str]) -> None:
+    assert vgg_names(names) == become
+
+
 def test_a_picture_with_an_ignored_row_is_left_out_as_a_whole(write: Write) -> None:
     rows = ("a.png,10,10,90,110,Ada,", "a.png,200,10,290,110,,1", "b.png,10,10,90,110,Bo,0")
     assert LabelledStudio(write(*rows, pictures=("a.png", "b.png"))).people == ("Bo",)
@@ -74,7 +91,7 @@ def test_nothing_to_use_is_said(write: Write, rows: tuple[str, ...]) -> None:
 
 def test_a_stranger_is_refused_by_name(write: Write) -> None:
     studio = LabelledStudio(write("a.png,10,10,90,110,Ada,", pictures=("a.png",)))
-    with pytest.raises(PracticeError, match="Bo is not one of the 1 people"):
+    with pytest.raises(PracticeError, match="Bo is not the one person of this studio"):
         studio.plan("Bo", np.random.default_rng(0))
 
 

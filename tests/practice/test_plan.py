@@ -1,15 +1,18 @@
 """The plan of the practice dataset: numbers only, so thousands of lines are checked in a moment."""
 
+import re
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from facedet.boxes import iou_matrix
+from facedet.practice.dataset import label_texts
 from facedet.practice.faults import all_faults, deal
-from facedet.practice.plan import PlannedLine, plan_lines
+from facedet.practice.plan import FITS_IOU, PRIVATE_URLS, PlannedLine, plan_lines
 from facedet.practice.sites import AddressBook
-from facedet.practice.studio import CastStudio
+from facedet.practice.studio import CastStudio, Shot
+from facedet.vggface.lines import UNUSUAL_URL
 
 PORT = 8642
 
@@ -49,8 +52,65 @@ def test_ids_count_from_one_for_each_person(lines: list[PlannedLine]) -> None:
     assert people == sorted(people)
 
 
-def test_no_two_lines_have_one_address(lines: list[PlannedLine]) -> None:
-    assert len({line.address.url for line in lines}) == len(lines)
+def test_only_repeats_share_an_address(lines: list[PlannedLine]) -> None:
+    own = [line for line in lines if line.repeats is None]
+    assert len({line.address.url for line in own}) == len(own)
+
+
+def test_a_repeat_is_an_earlier_good_line_of_its_file_once_more(lines: list[PlannedLine]) -> None:
+    repeats = [line for line in lines if line.repeats is not None]
+    assert 0.05 < len(repeats) / len(lines) < 0.09
+    for line in repeats:
+        first = lines[line.repeats or 0]
+        assert first.number < line.number
+        assert (first.identity, first.repeats, first.fault) == (line.identity, None, "ok")
+        assert (line.fault, line.address, line.shot) == ("ok", first.address, first.shot)
+        assert np.array_equal(line.label_xyxy, first.label_xyxy)
+
+
+@pytest.mark.parametrize("share", [0.95, 1.0])
+def test_where_nearly_all_is_bad_good_pictures_are_left(share: float) -> None:
+    planned = plan_lines(CastStudio(3, 0), 300, share, 0, PORT)
+    good = [line for line in planned if line.fault == "ok"]
+    assert sum(line.repeats is not None for line in good) <= len(good) / 2
+
+
+def test_a_few_faces_are_labelled_as_profiles(lines: list[PlannedLine]) -> None:
+    assert 0.012 < np.mean([line.pose <= 2 for line in lines]) < 0.04
+
+
+def test_a_few_labels_begin_outside_and_fit_all_the_same() -> None:
+    planned = plan_lines(CastStudio(12, 1), 4000, 0.0, 1, PORT)
+    outside = [line for line in planned if (line.label_xyxy[:2] < 0).any()]
+    assert 0.004 < len(outside) / len(planned) < 0.012
+    for line in outside:
+        ious = iou_matrix(line.label_xyxy[None], line.shown_boxes_xyxy)
+        assert ious.max() >= FITS_IOU
+
+
+def test_a_few_addresses_have_what_none_may_have(lines: list[PlannedLine]) -> None:
+    found = {c for line in lines for c in re.findall(UNUSUAL_URL, line.address.url)}
+    n = sum(bool(re.search(UNUSUAL_URL, line.address.url)) for line in lines)
+    assert found == set('|^"')
+    assert 0.001 < n / len(lines) < 0.01
+
+
+def test_one_file_of_ten_has_no_line_end_at_its_end(lines: list[PlannedLine]) -> None:
+    texts = label_texts(lines, seed=0)
+    assert sum(not text.endswith("\n") for text in texts.values()) == 1
+    assert sum(len(text.splitlines()) for text in texts.values()) == len(lines)
+
+
+def test_people_come_in_the_order_of_their_files() -> None:
+    class Two(CastStudio):
+        people = ("Ada", "Ada-Bo")
+
+        def plan(self, _person: str, rng: np.random.Generator, faces: int = 1) -> Shot:
+            return super().plan(next(iter(self._cast)), rng, faces)
+
+    planned = plan_lines(Two(1, 0), 10, 0.0, 0, PORT)
+    files = [f"{line.identity}.txt" for line in planned]
+    assert files == sorted(files)
 
 
 def test_the_label_is_on_the_face_where_it_should_be(lines: list[PlannedLine]) -> None:
@@ -100,6 +160,13 @@ def test_addresses_say_where_they_lead(lines: list[PlannedLine]) -> None:
         assert f"//{host}:{port}/" in url
         assert url.isascii()
         assert " " not in url
+
+
+def test_private_redirects_lead_where_nobody_is_by_accident(lines: list[PlannedLine]) -> None:
+    led = {line.location.url for line in of_fault(lines, "redirect_private") if line.location}
+    assert led == set(PRIVATE_URLS)
+    hosts = {re.sub(r"http://(\[.*\]|[^/]*)/.*", r"\1", url) for url in led}
+    assert hosts == {"169.254.169.254", "192.168.255.254", "10.255.255.254", "[fe80::1]"}
 
 
 def test_same_seed_same_plan_another_seed_another() -> None:

@@ -17,7 +17,9 @@ import requests
 
 from facedet.errors import PracticeError
 from facedet.practice.internet import connection
+from facedet.practice.internet.heads import normal_path
 from facedet.practice.internet.shelf import Shelf
+from facedet.practice.plan import PRIVATE_URLS
 from facedet.practice.server import (
     LittleInternet,
     Network,
@@ -37,6 +39,7 @@ ROWS: list[Row] = [
     {"path": "/a.jpg", "answer": "file", **A_PICTURE},
     {"path": "/a.jpg?size=2", "answer": "file", "file": "b/large.jpg", "type": "image/png"},
     {"path": "/empty.jpg", "answer": "file", "file": "empty.jpg", "type": "image/jpeg"},
+    {"path": '/odd|a^b"(c)%20.jpg?d=|', "answer": "file", **A_PICTURE},
     {"path": "/gone.jpg", "answer": "status", "status": 410},
     {"path": "/busy.jpg", "answer": "rate_limited", "times": 1, "retry_after": 0.05, **A_PICTURE},
     {"path": "/strict.jpg", "answer": "rate_limited", "retry_after": 30, **A_PICTURE},
@@ -141,6 +144,35 @@ def test_a_file_says_when_it_changed_and_which_one_it_is(internet: LittleInterne
 def test_the_query_belongs_to_the_path(internet: LittleInternet) -> None:
     response, body = get(internet, "/a.jpg?size=2")
     assert (response.headers["Content-Type"], body) == ("image/png", LARGE)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '/odd|a^b"(c)%20.jpg?d=|',
+        "/odd%7Ca%5Eb%22(c)%20.jpg?d=%7C",
+        "/odd%7ca^b%22(c)%20.jpg?d=|",
+        "/%6fdd|a^b%22(c)%20.jpg?d=|",
+    ],
+)
+def test_an_address_is_found_however_it_is_escaped(internet: LittleInternet, written: str) -> None:
+    assert get(internet, written)[1] == PICTURE
+
+
+def test_a_usual_client_finds_an_unusual_address(internet: LittleInternet) -> None:
+    assert proxied(internet, f'http://{PIX}:8642/odd|a^b"(c)%20.jpg?d=|').content == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("path", "normal"),
+    [
+        ("/a/b~c.jpg?d=1&e=(2)", "/a/b~c.jpg?d=1&e=(2)"),
+        ("/%7e%2f%2F%zz", "/~%2F%2F%25zz"),
+        ("/[x]{\xe9}", "/%5Bx%5D%7B%E9%7D"),
+    ],
+)
+def test_a_path_has_one_normal_form(path: str, normal: str) -> None:
+    assert normal_path(path) == normal == normal_path(normal)
 
 
 def test_an_empty_file_is_empty(internet: LittleInternet) -> None:
@@ -471,6 +503,15 @@ def test_the_proxy_leads_nowhere_else(
     assert last(internet).answer == answer
 
 
+@pytest.mark.parametrize("url", PRIVATE_URLS)
+def test_the_proxy_itself_answers_for_private_addresses(tmp_path: Path, url: str) -> None:
+    row = {"path": "/a.jpg", "answer": "redirect", "status": 302, "location": url}
+    with LittleInternet(write_site(tmp_path, [row]), port=0) as server:
+        answer = proxied(server, f"http://{PIX}:8642/a.jpg")
+        assert (answer.url, answer.status_code) == (url, 403)
+        assert [row.answer for row in server.log] == ["redirect", "not_ours"]
+
+
 @pytest.mark.parametrize(
     ("target", "status"),
     [
@@ -719,6 +760,7 @@ def test_a_log_that_cannot_be_written_is_refused(dataset: Path, tmp_path: Path) 
         ({"answer": "html", "host": "example.com"}, r"under \.localhost"),
         ({"answer": "html", "path": "/a b"}, "no spaces"),
         ({"answer": "html", "path": "/a.jpg"}, "has an answer already"),
+        ({"answer": "html", "path": "/%61.jpg"}, "has an answer already"),
     ],
 )
 def test_a_row_that_cannot_be_served_is_refused_with_its_line(

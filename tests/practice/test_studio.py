@@ -9,6 +9,7 @@ from facedet.boxes import match_one_to_one
 from facedet.detectors import load_catalogue
 from facedet.errors import PracticeError
 from facedet.practice import backdrops
+from facedet.practice import studio as studio_module
 from facedet.practice.cast import cast
 from facedet.practice.overlays import lay
 from facedet.practice.portraits import Look, outline
@@ -52,6 +53,19 @@ def test_every_face_lies_in_the_picture_and_is_large_enough(studio: CastStudio, 
         assert sides.min() >= 28
         assert shot.boxes_xyxy.min() >= 0
         assert (shot.boxes_xyxy[:, 2:] <= shot.image_wh).all()
+
+
+def test_a_face_at_the_edge_is_nearly_whole_and_found(
+    studio: CastStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio_module, "EDGE_SHARE", 1.0)
+    found = 0
+    for shot in plans(studio, 24, 1):
+        x1, y1, x2, y2 = shot.boxes_xyxy[0]
+        assert x1 < 0.1 * (x2 - x1)
+        assert x2 - x1 > 0.5 * (y2 - y1)
+        found += len(match_one_to_one(shot.boxes_xyxy, found_in(studio.render(shot)).boxes_xyxy))
+    assert found >= 23
 
 
 @pytest.mark.parametrize("faces", [2, 3, 4])

@@ -51,6 +51,15 @@ def test_some_pictures_are_whole_and_have_faces(made: Path) -> None:
     assert again == [path for _row, path in found]
 
 
+def test_no_picture_is_shown_twice(tmp_path: Path) -> None:
+    make(tmp_path / "set", Options(photos=60, faults=0), workers=1)
+    rows = read_truth(tmp_path / "set")
+    urls = {row.url for row in rows}
+    assert len(urls) < len(rows)
+    assert {row.url for row, _path in some_pictures(tmp_path / "set", 60)} == urls
+    assert len(some_pictures(tmp_path / "set", 60)) == len(urls)
+
+
 @pytest.mark.parametrize("text", [None, "", "identity\n", "a,b\n1,2\n"])
 def test_a_damaged_truth_says_so(tmp_path: Path, text: str | None) -> None:
     if text is not None:

@@ -65,6 +65,27 @@ def test_a_missing_last_line_end_loses_nothing_and_is_noted() -> None:
     assert block.findings == (Finding("files/W.txt", 1, "note", "no line end after the last line"),)
 
 
+def test_one_windows_line_end_is_one() -> None:
+    [note] = parse_block(
+        [LabelFile("W", "files/W.txt", GOOD + b"\r\n" + numbered(2) + b"\n")]
+    ).findings
+    assert note.reason == "a Windows line end in 1 line; read all the same"
+
+
+def test_a_mark_of_utf8_costs_no_line_and_is_noted() -> None:
+    block = parse_block([LabelFile("W", "files/W.txt", b"\xef\xbb\xbf" + GOOD + b"\n"), *FILES])
+    assert block.counts == (1, 3, 2, 1)
+    [note] = block.findings
+    assert (note.kind, note.line) == ("note", 0)
+    assert "(BOM) before the first line" in note.reason
+
+
+def test_a_mark_of_utf8_alone_is_an_empty_file() -> None:
+    block = parse_block([LabelFile("E", "files/E.txt", b"\xef\xbb\xbf")])
+    assert block.counts == (0,)
+    assert [note.reason for note in block.findings][1:] == ["the file is empty"]
+
+
 def test_an_empty_file_is_noted() -> None:
     block = parse_block([FILES[0], LabelFile("E", "files/E.txt", b""), FILES[1]])
     assert block.counts == (3, 0, 2)
@@ -83,7 +104,9 @@ def test_ids_that_fall_but_never_repeat_are_fine() -> None:
 
 
 WORDS = b"1 0 - . e5 E + nan inf 1e39 12.5 , 00000002 http://a.b/c https://".split()
-PIECES = st.sampled_from([*WORDS, b" ", b"\xff", b"\r", b"\t", b'"', b"\n", b"\x00"])
+PIECES = st.sampled_from(
+    [*WORDS, b" ", b"\xff", b"\r", b"\t", b'"', b"\n", b"\x00", b"\xef\xbb\xbf"]
+)
 
 
 @st.composite
@@ -106,5 +129,6 @@ def test_fast_and_readable_agree_on_anything(data: bytes) -> None:
     lost = [f for f in findings if f.kind == "lost"]
     assert [f for f in block.findings if f.kind == "lost"] == lost
     # Every line is accounted for.
+    data = data.removeprefix(b"\xef\xbb\xbf")
     lines = data.count(b"\n") + (data[-1:] not in (b"\n", b""))
     assert block.table.num_rows + len(lost) == lines

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from facedet.i18n import gettext as _
-from facedet.practice.internet.heads import Head, asked_range
+from facedet.practice.internet.heads import Head, asked_range, normal_path
 from facedet.practice.internet.shelf import BLOCK_BYTES, ServedFile, Shelf
 from facedet.practice.internet.site import Answer, Doors, Kind, Site
 
@@ -113,7 +113,7 @@ class Answers:
             elsewhere = self._doors.bound_port(head.port or 80) != self._doors.bound.http
             if refusal := self._not_reached(head, elsewhere):
                 return refusal
-        answer = self._site.answers.get((head.host, head.path))
+        answer = self._site.answers.get((head.host, normal_path(head.path)))
         if answer is None:
             return self._unknown(head)
         try:

@@ -9,6 +9,10 @@ MAX_HEAD_BYTES = 16 * 1024
 _ABSOLUTE = re.compile(r"http://([^/?#]*)(.*)", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:@\[\]/]*)(?::([0-9]{0,5}))?")
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+# A triplet, or what must be one: all but RFC 3986's unreserved and reserved characters. Square
+# brackets belong to hosts; some clients escape them elsewhere.
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=]")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 class BadHeadError(Exception):
@@ -177,3 +181,20 @@ def _status_line(status: int) -> bytes:
 
 
 _STATUS_LINES = {status: _status_line(status) for status in range(200, 600)}
+
+
+def normal_path(path: str) -> str:
+    """A path and query as all ways to write them become: RFC 3986, 6.2.2.
+
+    Clients differ: one sends ``|`` as it stands in the link, another ``%7C``, a third ``%7c``.
+
+    Args:
+        path: each character is one byte (ISO 8859-1, as in a head).
+    """
+    return _ESCAPED.sub(_normal_escape, path)
+
+
+def _normal_escape(match: re.Match[str]) -> str:
+    found = match[0]
+    character = chr(int(found[1:], 16)) if len(found) == 3 else found
+    return character if character in _UNRESERVED else f"%{ord(character):02X}"

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from facedet.errors import PracticeError, shown_name
 from facedet.i18n import gettext as _
+from facedet.practice.internet.heads import normal_path
 
 DEFAULT_PORT = 8642
 TABLE = "answers.jsonl"
@@ -110,7 +111,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """All answers, by host and path; `written` are the ports that the addresses carry."""
+    """All answers, by host and normal path; `written` are the ports that the addresses carry."""
 
     answers: Mapping[tuple[str, str], Answer]
     hosts: frozenset[str]
@@ -135,7 +136,8 @@ def load_site(site_dir: Path) -> Site:
             continue
         try:
             answer = _answer(line, folder)
-            if (answer.host, answer.path) in answers:
+            place = answer.host, normal_path(answer.path)
+            if place in answers:
                 raise ValueError(_("this address has an answer already; delete one of the rows"))
         except ValueError as error:
             raise PracticeError(
@@ -143,7 +145,7 @@ def load_site(site_dir: Path) -> Site:
                     table=TABLE, number=number, reason=error
                 )
             ) from error
-        answers[answer.host, answer.path] = answer
+        answers[place] = answer
     return Site(answers, frozenset(host for host, _path in answers), _written_ports(folder))
 
 

@@ -1,0 +1,226 @@
+"""``facedet download``: the photos behind the links of a label table, with an account of each."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facedet.cli.output import Meter, check_destination, say, warn, write_json
+from facedet.download import report
+from facedet.download.engine import Ask, Progress, Settings
+from facedet.download.hosts import Manners
+from facedet.download.ledger import Ledger
+from facedet.download.links import read_links
+from facedet.download.outcome import ERROR_CLASSES, ErrorClass
+from facedet.download.run import Network, download, open_dataset, probe
+from facedet.errors import UsageError
+from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
+from facedet.images import Limits
+from facedet.jobs import Worker
+from facedet.settings import load_settings
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+MOST_WORKERS = 512
+
+
+def add_parser(commands: "Subparsers") -> None:
+    """Add this command."""
+    parser = commands.add_parser("download", help=_("get the photos behind the links"))
+    add = parser.add_argument
+    default = Settings()
+    add("labels", type=Path, metavar="LABELS.csv", help=_("a label table with a column url"))
+    add("--out", type=Path, metavar="DATASET", help=_("the dataset's folder; goes on where it is"))
+    add("--workers", type=int, default=default.workers, metavar="N", help=_("requests at once"))
+    add(
+        "--per-host",
+        type=int,
+        default=default.manners.per_host,
+        metavar="N",
+        help=_("requests at once to one site"),
+    )
+    add(
+        "--retry",
+        metavar="CLASS,…",
+        help=_("try failures of these classes again: ") + ", ".join(ERROR_CLASSES),
+    )
+    add("--limit", type=int, metavar="N", help=_("ask for so many links, then stop"))
+    add("--probe", type=int, metavar="N", help=_("try N links, keep nothing, say what to expect"))
+    add("--seed", type=int, default=0, metavar="S", help=_("of the probe's sample"))
+    add(
+        "--allow-private",
+        action="store_true",
+        help=_("also from this computer and private networks: for practice only"),
+    )
+    add("--truth", type=Path, metavar="TRUTH.csv", help=_("of a practice set: check the account"))
+    add("--json", metavar="FILE", help=_('machine-readable; "-" for stdout'))
+    add("--run-dir", type=Path, metavar="DIR", help=_("run as a job that can be resumed"))
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Probe, or download; what was done before is not done again."""
+    check_destination(options.json)
+    _check(options)
+    if options.allow_private:
+        warn(_("addresses of this computer and of private networks are allowed"))
+    network = Network(allow_private=options.allow_private)
+    if options.probe:
+        return _probe(options, network)
+    if options.run_dir is None:
+        return _download(options, network, None)
+    with Worker(options.run_dir) as worker:
+        return _download(options, network, worker)
+    return 0  # stopped on request, which is no failure
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name, most in (
+        ("workers", MOST_WORKERS),
+        ("per_host", 64),
+        ("limit", 10**9),
+        ("probe", 10**6),
+    ):
+        value = getattr(options, name)
+        if value is not None and not 1 <= value <= most:
+            raise UsageError(
+                _("--{name} is {value}: give 1 to {most:,}").format(
+                    name=name.replace("_", "-"), value=value, most=most
+                )
+            )
+    if options.out is None and not options.probe:
+        raise UsageError(_("give --out DATASET, the folder for the photos; or --probe N"))
+
+
+def _classes(text: str | None) -> list[ErrorClass]:
+    wanted = [name for name in (text or "").split(",") if name]
+    unknown = [name for name in wanted if name not in ERROR_CLASSES]
+    if unknown:
+        raise UsageError(
+            _("--retry: there is no class {name}; there are {all}").format(
+                name=unknown[0], all=", ".join(ERROR_CLASSES)
+            )
+        )
+    return [name for name in ERROR_CLASSES if name in wanted]
+
+
+def _probe(options: argparse.Namespace, network: Network) -> int:
+    links, _problems = read_links(options.labels)
+    found = probe(links, options.probe, network, options.seed)
+    if options.json:
+        write_json(asdict(found), options.json)
+    if options.json != "-":
+        say(
+            _(
+                "{good:,} of {tried:,} links gave a picture: {rate:.1f} % "
+                "(95 % interval {low:.1f} to {high:.1f} %)"
+            ).format(
+                good=found.good,
+                tried=found.tried,
+                rate=100 * found.rate,
+                low=100 * found.low,
+                high=100 * found.high,
+            )
+        )
+        say(
+            _("all {n:,}: about {photos:,.0f} photos, {mb:,.0f} MB, {minutes:.1f} minutes").format(
+                n=found.total,
+                photos=found.expected_photos,
+                mb=found.expected_bytes / 1e6,
+                minutes=found.expected_seconds / 60,
+            )
+        )
+    return 0
+
+
+def _download(options: argparse.Namespace, network: Network, worker: Worker | None) -> int:
+    retry = _classes(options.retry)
+    quiet = options.json == "-" or worker is not None
+    ledger, problems = open_dataset(options.labels, options.out)
+    with ledger, Meter(_("downloading"), worker, "downloaded", unit=_("links")) as meter:
+        if not quiet:
+            for problem in problems[:10]:
+                warn(f"{options.labels.name} line {problem.line}: {problem.reason}")
+        if worker:
+            worker.event("plan", dataset=str(options.out), problems=len(problems))
+        done = download(
+            options.out,
+            ledger,
+            _settings(options),
+            network,
+            retry=retry,
+            limit=options.limit,
+            report=_reporter(meter, worker),
+            asked=worker.asked if worker else _nobody,
+        )
+        result = _result(ledger, done, options)
+    if worker:
+        worker.event("summary", **result)
+        worker.checkpoint()  # a stop that was asked for ends as one
+    if options.json:
+        write_json(result, options.json)
+    if not quiet:
+        _report(result)
+    return 0
+
+
+def _nobody() -> Ask:
+    return ""
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
+        workers=options.workers,
+        manners=Manners(per_host=options.per_host),
+        image_limits=Limits.of(load_settings()),
+    )
+
+
+def _reporter(meter: Meter, worker: Worker | None) -> Callable[[Progress], None]:
+    def report_to(progress: Progress) -> None:
+        if worker is None:
+            meter.tick(progress.done, progress.total)
+            return
+        worker.event("downloaded", **asdict(progress))
+
+    return report_to
+
+
+def _result(ledger: Ledger, done: Progress, options: argparse.Namespace) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "dataset": str(options.out),
+        "this_run": {"links": done.done, "pictures": done.good, "bytes": done.size_bytes},
+        "funnel": {step.name: step.n for step in report.funnel(ledger)},
+        "errors": {row.error_class: row.n for row in report.by_class(ledger)},
+        "work_seconds": done.seconds,
+    }
+    if options.truth:
+        table = report.confusion(ledger, options.truth)
+        result["confusion"] = {
+            fault: {verdict: n for verdict in table.verdicts if (n := table.counts[fault, verdict])}
+            for fault in table.faults
+        }
+        result["wrong"] = table.wrong
+    return result
+
+
+def _report(result: dict[str, Any]) -> None:
+    for name, n in result["funnel"].items():
+        say(f"{n:10,}  {name}")
+    for error_class, n in result["errors"].items():
+        say(f"{n:10,}  {error_class}: {report.explain(error_class)}")
+    for fault, verdicts in result.get("confusion", {}).items():
+        told = ", ".join(f"{verdict} {n:,}" for verdict, n in verdicts.items())
+        say(f"{fault:>18}  {told}")
+    if "wrong" in result:
+        n = result["wrong"]
+        say(
+            ngettext(
+                "{n:,} line is told otherwise than it is",
+                "{n:,} lines are told otherwise than they are",
+                n,
+            ).format(n=n)
+        )

@@ -1,0 +1,196 @@
+"""What came, judged by its bytes alone: a whole picture, or why it is none.
+
+Neither the address's suffix nor the server's content type is asked: both lie.
+"""
+
+import re
+import struct
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from facedet.download.links import Box
+from facedet.download.outcome import Failed
+from facedet.errors import shown_name
+from facedet.i18n import gettext as _
+from facedet.images import FORMATS, Limits
+
+SUFFIX = {
+    **{"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"},
+    **{"BMP": "bmp", "DIB": "bmp", "TIFF": "tif", "AVIF": "avif", "HEIF": "heic"},
+}
+MIN_INSIDE = 0.7  # share of a label's area that must lie in the picture
+MIN_SIDE_PX = 4.0
+# How alike must pictures be spread over a host's addresses to be its "image removed".
+PLACEHOLDER_URLS, PLACEHOLDER_PEOPLE = 3, 3
+PLACEHOLDER_URLS_ALONE = 5
+
+_LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_OUTER_BOXES = frozenset((b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid"))
+# In a JPEG's coded data FF is followed by 00, a restart or more FF; all else ends the scan.
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A whole picture.
+
+    Args:
+        suffix: of its true format, without a dot.
+        width, height: in pixels, upright.
+        sha256: of the file's bytes, as hexadecimal text.
+    """
+
+    suffix: str
+    width: int
+    height: int
+    sha256: str
+
+
+def examine(body: bytes, name: str, limits: Limits | None = None) -> Picture | Failed:
+    """Recognise and decode a body, all of it; what is wrong with it is returned, not raised.
+
+    Args:
+        body: the whole file.
+        name: stands in notes.
+        limits: default `Limits()`.
+
+    Returns:
+        Failed as ``too_large`` (bytes), ``bomb`` (declared pixels; nothing is decoded then),
+        ``truncated`` (the file ends before its format says so) or ``not_an_image``.
+    """
+    limits = limits or Limits()
+    if len(body) > limits.max_bytes:
+        return Failed("too_large", _("{n:,} bytes").format(n=len(body)))
+    if not body:
+        return Failed("not_an_image", _("no bytes at all"))
+    try:
+        with _open(body) as image:
+            w, h = image.size
+            if w * h > limits.max_pixels:
+                return Failed("bomb", _("{w:,} x {h:,} pixels").format(w=w, h=h))
+            if is_cut_off(body):
+                return Failed("truncated", _("the file ends too soon"))
+            image.load()
+            suffix = SUFFIX[str(image.format)]
+            w, h = image.size  # again: a TIFF turns itself while it is decoded
+            w, h = (h, w) if _orientation(image) in _LYING else (w, h)
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes.
+        return _failed(body, error)
+    return Picture(suffix, w, h, sha256(body).hexdigest())
+
+
+def label_fits(box_xyxy: Box, image_wh: tuple[int, int]) -> bool:
+    """Whether a label can be one of this picture: mostly inside, no side absurd.
+
+    A picture that its site has scaled down shows itself by labels that lie outside; not always.
+    """
+    x1, y1, x2, y2 = box_xyxy
+    w, h = image_wh
+    sides = x2 - x1, y2 - y1
+    if min(sides) < MIN_SIDE_PX or max(sides) > max(w, h):
+        return False
+    inside = max(0.0, min(x2, w) - max(x1, 0.0)) * max(0.0, min(y2, h) - max(y1, 0.0))
+    return inside >= MIN_INSIDE * sides[0] * sides[1]
+
+
+def is_placeholder(n_urls: int, n_identities: int) -> bool:
+    """Whether one picture at so many addresses of a host, for so many people, is a placeholder.
+
+    Two addresses of one picture are ordinary: sites copy their own. The same picture of three
+    people, or at five addresses, says "image removed".
+    """
+    several = n_urls >= PLACEHOLDER_URLS and n_identities >= PLACEHOLDER_PEOPLE
+    return several or n_urls >= PLACEHOLDER_URLS_ALONE
+
+
+def is_cut_off(body: bytes) -> bool:
+    """Whether the file ends before its own structure does; what follows the end is no matter.
+
+    Pillow alone would accept a JPEG whose last bytes are missing. Knows JPEG (ITU-T T.81, B.1),
+    PNG (its chunks), WebP (the RIFF size), AVIF and HEIF (their boxes); False for others, whose
+    decoders notice by themselves.
+    """
+    if body.startswith(b"\xff\xd8"):
+        return _jpeg_is_cut(body)
+    if body.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png_is_cut(body)
+    if body[:4] == b"RIFF" and len(body) >= 8:
+        return len(body) < int.from_bytes(body[4:8], "little") + 8
+    if body[4:8] == b"ftyp":
+        return _boxes_are_cut(body)
+    return False
+
+
+def _jpeg_is_cut(body: bytes) -> bool:
+    """Walks from marker to marker; whether the bytes end before the end-of-image marker."""
+    at = 2
+    while at + 2 <= len(body):
+        if body[at] != 0xFF:
+            return False  # broken, which is another matter
+        kind = body[at + 1]
+        if kind == 0xD9:
+            return False
+        if kind == 0xFF:  # fill bytes may stand before a marker
+            at += 1
+            continue
+        if kind == 0x01 or 0xD0 <= kind <= 0xD8:  # markers without content
+            at += 2
+            continue
+        if at + 4 > len(body):
+            return True
+        at += 2 + max(2, int.from_bytes(body[at + 2 : at + 4]))
+        if kind == 0xDA:  # a scan: coded data until the next marker
+            found = _SCAN_END.search(body, at)
+            at = found.start() if found else len(body)
+    return True
+
+
+def _png_is_cut(body: bytes) -> bool:
+    at = 8
+    while at + 8 <= len(body):
+        if body[at + 4 : at + 8] == b"IEND":
+            return False
+        at += 12 + int.from_bytes(body[at : at + 4])
+    return True
+
+
+def _boxes_are_cut(body: bytes) -> bool:
+    at = 0
+    while body[at + 4 : at + 8] in _OUTER_BOXES:  # what else follows does not belong to it
+        size = int.from_bytes(body[at : at + 4])
+        if size == 1:  # the true size follows as 64 bits
+            size = int.from_bytes(body[at + 8 : at + 16])
+        if size < 8:
+            return False  # 0: to the end of the file; the rest is no size
+        at += size
+    return at > len(body)
+
+
+def _open(body: bytes) -> Image.Image:
+    if body[4:8] == b"ftyp":  # Loaded only when a HEIF file comes: its library is large.
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    Image.init()  # Registers the plugins, once; `formats` may name only what is registered.
+    return Image.open(BytesIO(body), formats=[f for f in FORMATS if f in Image.OPEN])
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error):
+        return 1  # Broken metadata is no reason to refuse a good picture.
+
+
+def _failed(body: bytes, error: Exception) -> Failed:
+    reason = shown_name(str(error) or type(error).__name__)
+    if is_cut_off(body) or "truncated" in reason:
+        return Failed("truncated", _("the file ends too soon"))
+    if not isinstance(error, UnidentifiedImageError):
+        return Failed("not_an_image", _("a damaged picture ({reason})").format(reason=reason))
+    if body[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<head", b"<script")):
+        return Failed("not_an_image", _("a web page"))
+    return Failed("not_an_image", _("no picture that can be read"))

@@ -1,0 +1,262 @@
+"""The download itself: many requests at once, each ended as a row of the ledger.
+
+One thread asks (asyncio), a few decode and write pictures, one keeps the ledger. So nothing waits
+for the disk or for a decoder but the link that it is about.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from facedet.download.account import Outcome
+from facedet.download.client import Client
+from facedet.download.content import examine
+from facedet.download.folder import store_picture
+from facedet.download.hosts import Hosts, Manners
+from facedet.download.ledger import Ledger
+from facedet.download.links import Link, host_of
+from facedet.download.outcome import Failed, Fetched
+from facedet.download.pace import Pace
+from facedet.images import Limits as ImageLimits
+
+FLUSH_S = 0.25
+STALLED_S = 2.0
+LOOK_S = 0.2  # how often a person is listened to, and told something
+QUEUED = 4000  # links in memory; the ledger has the rest
+DECODERS = 2
+
+KINDS_OF_WORK = ("network", "decode", "disk", "ledger")
+
+Ask = Literal["", "pause", "stop"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to download.
+
+    Args:
+        workers: most requests at once; fewer where more would not be faster.
+        manners: to each host.
+        image_limits: larger pictures are bombs.
+    """
+
+    workers: int = 128
+    manners: Manners = field(default_factory=Manners)
+    image_limits: ImageLimits = field(default_factory=ImageLimits)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is. It counts URLs: one may serve several rows of the ledger.
+
+    Args:
+        total: URLs of this run.
+        done: settled: a picture, or a failure that is not tried again.
+        good: pictures.
+        size_bytes: of all bodies.
+        errors: failures by class.
+        active: requests at this moment.
+        workers: how many there may be now.
+        resting: hosts that are left alone, and for how many seconds yet.
+        seconds: of work by kind, summed over all that runs at once.
+    """
+
+    total: int = 0
+    done: int = 0
+    good: int = 0
+    size_bytes: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    active: int = 0
+    workers: int = 0
+    resting: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS_OF_WORK, 0.0))
+
+
+class Download:
+    """One run over links that wait.
+
+    Args:
+        dataset: the folder that photos are written to.
+        ledger: of that folder; no other run writes to it meanwhile.
+        client: asks the network.
+        settings: limits and manners.
+        report: called with the progress every `LOOK_S`.
+        asked: what a person asks of it now.
+    """
+
+    def __init__(
+        self,
+        dataset: Path,
+        ledger: Ledger,
+        client: Client,
+        settings: Settings,
+        report: Callable[[Progress], None] = lambda _progress: None,
+        asked: Callable[[], Ask] = lambda: "",
+    ) -> None:
+        self._dataset, self._ledger, self._client = dataset, ledger, client
+        self._settings, self._report, self._asked = settings, report, asked
+        self._hosts: Hosts[Link] = Hosts(lambda link: host_of(link.url), settings.manners)
+        self._pace = Pace(settings.workers)
+        self._attempts: Counter[str] = Counter()
+        self._outcomes: list[Outcome] = []
+        self._tasks: dict[asyncio.Task[None], float] = {}  # and when each began
+        self._something_ended = asyncio.Event()
+        self.progress = Progress()
+
+    async def run(self, links: Iterator[Link], total: int) -> Progress:
+        """Ask for each link until all are settled, or somebody asks to stop.
+
+        Whatever was settled is in the ledger when this returns or raises; what was under way waits
+        for the next run.
+
+        Raises:
+            DiskError: the disk is full or broken.
+        """
+        self.progress.total = total
+        self._decoders = ThreadPoolExecutor(DECODERS, "decode")
+        try:
+            await self._deal(links)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._decoders.shutdown()
+            await self._flush()
+            self._tell()
+        return self.progress
+
+    async def _deal(self, links: Iterator[Link]) -> None:
+        """Hand out links as hosts, pace and people allow."""
+        exhausted, flush_at, look_at, asked = False, 0.0, 0.0, self._asked()
+        while True:
+            now = time.monotonic()
+            if now >= look_at:
+                look_at, asked = now + LOOK_S, self._asked()
+                self._tell()
+            if asked == "stop":
+                return
+            exhausted = exhausted or self._top_up(links)
+            held_back = asked == "pause" or self._start_some(now)
+            if now >= flush_at:
+                await self._flush()
+                flush_at = now + FLUSH_S
+            if exhausted and not self._tasks and not self._hosts.pending:
+                return
+            await self._wait(now, held_back=held_back)
+            self._collect()
+
+    def _top_up(self, links: Iterator[Link]) -> bool:
+        """Fill the queues from the ledger; True when there is no more."""
+        while self._hosts.pending < QUEUED:
+            link = next(links, None)
+            if link is None:
+                return True
+            self._hosts.add(link)
+        return False
+
+    def _start_some(self, now: float) -> bool:
+        """Start what may be started; returns whether only the limit held more back.
+
+        A request that hangs takes nobody's place, up to a bound.
+        """
+        moving = sum(now - began < STALLED_S for began in self._tasks.values())
+        while (
+            moving < self._pace.limit
+            and len(self._tasks) < self._settings.workers
+            and (link := self._hosts.take(now)) is not None
+        ):
+            self._tasks[asyncio.create_task(self._try(link))] = now
+            moving += 1
+        full = moving >= self._pace.limit or len(self._tasks) >= self._settings.workers
+        self._pace.tick(now, self.progress.done, busy=full)
+        return full
+
+    async def _wait(self, now: float, *, held_back: bool) -> None:
+        """Until something ends, a host may be asked again, or it is time to listen."""
+        wake = self._hosts.wake_at()
+        timeout = LOOK_S if wake is None or held_back else min(LOOK_S, max(0.001, wake - now))
+        self._something_ended.clear()
+        try:
+            await asyncio.wait_for(self._something_ended.wait(), timeout)
+        except TimeoutError:
+            return
+
+    def _collect(self) -> None:
+        for task in [task for task in self._tasks if task.done()]:
+            del self._tasks[task]
+            task.result()  # raises where the disk did not take a picture: that ends the run
+
+    async def _try(self, link: Link) -> None:
+        """One attempt at one link, and its outcome unless it will be tried again."""
+        self._attempts[link.url] += 1
+        attempts = self._attempts[link.url]
+        try:
+            answer = await self._timed("network", self._client.fetch(link.url))
+            failed = answer if isinstance(answer, Failed) else None
+            if self._hosts.done(link, time.monotonic(), failed, attempts):
+                return
+            outcome = await self._outcome(link, answer, attempts)
+        finally:
+            self._something_ended.set()
+        del self._attempts[link.url]
+        self._note(outcome)
+
+    async def _outcome(self, link: Link, answer: Fetched | Failed, attempts: int) -> Outcome:
+        if isinstance(answer, Failed):
+            return Outcome.of_failure(link.url, answer, attempts)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, self._keep, link, answer, attempts)
+
+    def _keep(self, link: Link, fetched: Fetched, attempts: int) -> Outcome:
+        """Look into the body, and keep it if it is a picture; runs in a decoder's thread."""
+        began = time.perf_counter()
+        name = f"{link.identity}/{link.photo_id}"
+        picture = examine(fetched.body, name, self._settings.image_limits)
+        decoded = time.perf_counter()
+        self.progress.seconds["decode"] += decoded - began
+        if isinstance(picture, Failed):
+            return Outcome.of_failure(link.url, picture, attempts, fetched)
+        path = store_picture(self._dataset, link, fetched.body, picture.suffix)
+        self.progress.seconds["disk"] += time.perf_counter() - decoded
+        return Outcome.of_picture(link.url, fetched, picture, path, attempts)
+
+    def _note(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self.progress.done += 1
+        self.progress.size_bytes += outcome.bytes or 0
+        if outcome.error_class is None:
+            self.progress.good += 1
+        else:
+            known = self.progress.errors.get(outcome.error_class, 0)
+            self.progress.errors[outcome.error_class] = known + 1
+
+    async def _flush(self) -> None:
+        """Write what was settled into the ledger, in a thread: the disk may be slow."""
+        if self._outcomes:
+            outcomes, self._outcomes = self._outcomes, []
+            await self._timed("ledger", asyncio.to_thread(self._record, outcomes))
+
+    def _record(self, outcomes: list[Outcome]) -> None:
+        self._ledger.record(outcomes)
+        sums = [outcome.sha256 for outcome in outcomes if outcome.sha256]
+        for sha256, host in self._ledger.placeholders(sums):
+            self._ledger.mark_placeholders(sha256, host)
+
+    async def _timed(self, what: str, waiting: Awaitable[T]) -> T:
+        began = time.perf_counter()
+        try:
+            return await waiting
+        finally:
+            self.progress.seconds[what] += time.perf_counter() - began
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        self.progress.active, self.progress.workers = len(self._tasks), self._pace.limit
+        self.progress.resting = self._hosts.resting(now)
+        self._report(self.progress)

@@ -1,0 +1,186 @@
+"""Whose turn it is: politeness to each host, and patience with what fails.
+
+Pure bookkeeping with the time handed in, so that every rule can be tested without waiting.
+"""
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Generic, TypeVar
+
+from facedet.download.outcome import ErrorClass, Failed
+
+Item = TypeVar("Item")
+
+# Failures of the host rather than of one link: enough of them in a row, and it is left alone.
+HOST_FAILURES: frozenset[ErrorClass] = frozenset(("connect", "timeout", "http_5xx"))
+# Failures that may pass. A hang may too, but costs as long again: `--retry timeout` is for that.
+PASSING: frozenset[ErrorClass] = frozenset(("connect", "http_5xx", "truncated"))
+TOO_MANY_REQUESTS = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a host is treated.
+
+    Args:
+        per_host: connections at once.
+        spacing_s: from the start of one request to the start of the next.
+        attempts: tries of one link, where its failure may pass.
+        backoff_s: before the second try; doubled for each further one, and up to half as long
+            again by chance, so that many do not come back together.
+        most_wait_s: longest wait that a server may ask for and get.
+        rest_after: failures in a row after which a host rests.
+        rest_s: first rest; doubled each time up to `most_wait_s`.
+    """
+
+    per_host: int = 4
+    spacing_s: float = 0.02
+    attempts: int = 3
+    backoff_s: float = 0.5
+    most_wait_s: float = 60.0
+    rest_after: int = 8
+    rest_s: float = 5.0
+
+
+@dataclass(slots=True)
+class _Host(Generic[Item]):
+    """One host's queue and what is known of it."""
+
+    name: str
+    waiting: deque[Item] = field(default_factory=deque)
+    later: list[tuple[float, int, Item]] = field(default_factory=list)  # a heap by due time
+    active: int = 0
+    next_at: float = 0.0
+    resting_until: float = 0.0
+    failures: int = 0
+    rests: int = 0
+    queued: bool = False  # whether it stands in the heap of hosts
+
+
+class Hosts(Generic[Item]):
+    """Deals out links so that no host is asked too much at once.
+
+    Args:
+        host_of: the host that a link's request goes to.
+        manners: the rules.
+        rng: for the chance in back-off; seeded, a run can be repeated.
+    """
+
+    def __init__(
+        self, host_of: Callable[[Item], str], manners: Manners, rng: Random | None = None
+    ) -> None:
+        self._host_of = host_of
+        self._manners = manners
+        self._rng = rng or Random(0)
+        self._hosts: dict[str, _Host[Item]] = {}
+        self._heap: list[tuple[float, int, str]] = []
+        self._count = itertools.count()  # first come, first served among equals
+        self.pending = 0
+
+    def add(self, item: Item) -> None:
+        """Another link to ask for."""
+        host = self._host(item)
+        host.waiting.append(item)
+        self.pending += 1
+        self._queue(host)
+
+    def take(self, now: float) -> Item | None:
+        """The next link that may be asked for now; None where all must wait."""
+        while self._heap and self._heap[0][0] <= now:
+            _when, _n, name = heapq.heappop(self._heap)
+            host = self._hosts[name]
+            host.queued = False
+            item = self._next_of(host, now)
+            if item is not None:
+                host.active += 1
+                host.next_at = now + self._manners.spacing_s
+                self.pending -= 1
+                self._queue(host)
+                return item
+            self._queue(host)
+        return None
+
+    def wake_at(self) -> float | None:
+        """When the next link may be asked for; None where none is waiting for time alone."""
+        return self._heap[0][0] if self._heap else None
+
+    def done(self, item: Item, now: float, failed: Failed | None, attempts: int) -> bool:
+        """A request has ended; returns whether the link will be tried again.
+
+        Args:
+            failed: None where it gave a body.
+            attempts: at this link so far, this one included.
+        """
+        host = self._host(item)
+        host.active -= 1
+        self._judge(host, failed, now)
+        again = failed is not None and attempts < self._manners.attempts and _may_pass(failed)
+        if again and failed is not None:
+            due = now + self._wait(failed, attempts)
+            heapq.heappush(host.later, (due, next(self._count), item))
+            self.pending += 1
+        self._queue(host)
+        return again
+
+    def abandoned(self, item: Item) -> None:
+        """A request was broken off by us, which says nothing about the host."""
+        self._host(item).active -= 1
+
+    def resting(self, now: float) -> dict[str, float]:
+        """The hosts that are left alone, and for how many more seconds."""
+        return {
+            host.name: host.resting_until - now
+            for host in self._hosts.values()
+            if host.resting_until > now and (host.waiting or host.later)
+        }
+
+    def _host(self, item: Item) -> _Host[Item]:
+        name = self._host_of(item)
+        if name not in self._hosts:
+            self._hosts[name] = _Host(name)
+        return self._hosts[name]
+
+    def _queue(self, host: _Host[Item]) -> None:
+        """Put a host into the heap for the moment at which it may be asked again."""
+        has_some = host.waiting or host.later
+        if host.queued or not has_some or host.active >= self._manners.per_host:
+            return
+        ready = 0.0 if host.waiting else host.later[0][0]
+        when = max(ready, host.next_at, host.resting_until)
+        heapq.heappush(self._heap, (when, next(self._count), host.name))
+        host.queued = True
+
+    def _next_of(self, host: _Host[Item], now: float) -> Item | None:
+        if max(host.next_at, host.resting_until) > now:
+            return None  # a request that ended meanwhile has sent it to rest
+        if host.later and host.later[0][0] <= now:
+            return heapq.heappop(host.later)[2]
+        return host.waiting.popleft() if host.waiting else None
+
+    def _judge(self, host: _Host[Item], failed: Failed | None, now: float) -> None:
+        rules = self._manners
+        if failed is not None and failed.retry_after_s is not None:
+            rest = min(failed.retry_after_s, rules.most_wait_s)
+            host.resting_until = max(host.resting_until, now + rest)
+        if failed is None or failed.error_class not in HOST_FAILURES:
+            host.failures = host.rests = 0
+            return
+        host.failures += 1
+        if host.failures >= rules.rest_after:
+            rest = min(rules.rest_s * 2**host.rests, rules.most_wait_s)
+            host.resting_until = max(host.resting_until, now + rest)
+            host.rests += 1
+            host.failures = 0
+
+    def _wait(self, failed: Failed, attempts: int) -> float:
+        rules = self._manners
+        backoff = rules.backoff_s * 2.0 ** (attempts - 1) * self._rng.uniform(1.0, 1.5)
+        return min(max(backoff, failed.retry_after_s or 0.0), rules.most_wait_s)
+
+
+def _may_pass(failed: Failed) -> bool:
+    return failed.error_class in PASSING or failed.http_status == TOO_MANY_REQUESTS

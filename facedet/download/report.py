@@ -1,0 +1,221 @@
+"""What a download came to, in words and tables; with practice links also whether it is right."""
+
+import csv
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from facedet.download.ledger import Ledger, Tally
+from facedet.download.links import names_of
+from facedet.download.outcome import ERROR_CLASSES, ErrorClass
+from facedet.errors import DatasetError, shown_name
+from facedet.i18n import gettext as _
+
+Verdict = ErrorClass | Literal["ok"]
+VERDICTS: tuple[Verdict, ...] = ("ok", *ERROR_CLASSES)
+
+# What a downloader must say about each fault of the practice links. All others give a picture.
+_EXPECTED: Mapping[str, ErrorClass] = {
+    "http_404": "http_4xx",
+    "http_403": "http_4xx",
+    "http_410": "http_4xx",
+    "http_500": "http_5xx",
+    "hangs": "timeout",
+    "reset": "truncated",
+    "truncated_body": "truncated",
+    "truncated_jpeg": "truncated",
+    "redirect_loop": "redirect_loop",
+    "redirect_private": "blocked_address",
+    "html": "not_an_image",
+    "zero_bytes": "not_an_image",
+    "placeholder": "placeholder",
+    "bomb": "bomb",
+    "too_large": "too_large",
+    "unresolvable": "dns",
+    "refused": "connect",
+    "tls": "tls",
+}
+_GIVES_PICTURE = frozenset(
+    (
+        *("ok", "rate_limited", "flaky", "slow", "redirect", "wrong_extension", "duplicate"),
+        *("resized", "wrong_label", "second_face", "no_face"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the funnel: what is counted, how much, and its share of the step before."""
+
+    name: str
+    n: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """How many links failed in one way, and what it means."""
+
+    error_class: ErrorClass
+    n: int
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """What one identity or host gave.
+
+    Args:
+        share: of its links that have come to something, those with a picture; 0 where none has.
+    """
+
+    name: str
+    links: int
+    waiting: int
+    pictures: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Confusion:
+    """Each fault of the truth against what the ledger says of it.
+
+    Args:
+        faults: that occur, in the order of the verdicts expected for them.
+        verdicts: the columns: those expected or given, ``ok`` first.
+        counts: links by fault and verdict; what is not there is 0.
+        unscored: links of the truth that the ledger does not have, or that still wait.
+    """
+
+    faults: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    counts: Mapping[tuple[str, Verdict], int]
+    unscored: int
+
+    @property
+    def wrong(self) -> int:
+        """How many links lie beside the diagonal."""
+        return sum(n for (fault, said), n in self.counts.items() if said != expected_class(fault))
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether every link came to what it should."""
+        return not self.wrong
+
+
+def funnel(ledger: Ledger) -> list[Step]:
+    """From lines to labels that fit; shares of the step before, 0 where that is empty."""
+    found = ledger.funnel()
+    counts = (
+        (_("lines in the table"), found.lines),
+        (_("different addresses"), found.urls),
+        (_("asked so far"), found.tried),
+        (_("answered"), found.answered),
+        (_("pictures"), found.pictures),
+        (_("with a label that fits"), found.fitting),
+    )
+    before = (found.lines, *(n for _name, n in counts))
+    return [Step(name, n, _share(n, of)) for (name, n), of in zip(counts, before, strict=False)]
+
+
+def by_class(ledger: Ledger) -> list[ClassCount]:
+    """Each way to fail that occurs, the most frequent first."""
+    failed = ledger.counts().failed
+    return [ClassCount(error_class, n, explain(error_class)) for error_class, n in failed.items()]
+
+
+def by_host(ledger: Ledger) -> list[Yield]:
+    """What each host gave, the one with the most links first."""
+    return [_as_yield(tally) for tally in ledger.by_host()]
+
+
+def by_identity(ledger: Ledger) -> list[Yield]:
+    """What each identity got, the one with the most links first."""
+    return [_as_yield(tally) for tally in ledger.by_identity()]
+
+
+def expected_class(fault: str) -> Verdict:
+    """What a fault of the practice links must come to.
+
+    Raises:
+        KeyError: no fault of the practice links.
+    """
+    return "ok" if fault in _GIVES_PICTURE else _EXPECTED[fault]
+
+
+def confusion(ledger: Ledger, truth_csv: Path) -> Confusion:
+    """The practice links' faults against the ledger.
+
+    Args:
+        truth_csv: of the practice dataset; it may have more links than the ledger.
+
+    Raises:
+        DatasetError: it cannot be read, or is none.
+    """
+    truth = _read_truth(truth_csv)
+    counts: Counter[tuple[str, Verdict]] = Counter()
+    for row in ledger.each():
+        fault = truth.get((row.identity, row.photo_id))
+        if fault is not None and row.state != "waiting":
+            counts[fault, row.error_class or "ok"] += 1
+    given = {said for _fault, said in counts}
+    faults = {fault for fault, _said in counts}
+    columns = given | {expected_class(fault) for fault in faults}
+    return Confusion(
+        faults=tuple(sorted(faults, key=lambda f: (VERDICTS.index(expected_class(f)), f))),
+        verdicts=tuple(verdict for verdict in VERDICTS if verdict in columns),
+        counts=counts,
+        unscored=len(truth) - counts.total(),
+    )
+
+
+def explain(error_class: ErrorClass) -> str:
+    """What it means, in one plain sentence."""
+    meanings: Mapping[ErrorClass, str] = {
+        "dns": _("The site's name is not known any more: most likely the site is gone."),
+        "connect": _("The computer was asked for, but no server answered there."),
+        "tls": _("The site's certificate is not to be trusted, so nothing was taken from it."),
+        "timeout": _("The server took too long to answer; it may do better at another time."),
+        "http_4xx": _("The site says no: mostly 404, the page is gone, or 403, it is forbidden."),
+        "http_5xx": _("The server has trouble of its own; it may do better at another time."),
+        "redirect_loop": _("The site sends one on and on and never to a picture."),
+        "blocked_address": _("The link leads into a private network, where we never go."),
+        "too_large": _("The file is larger than we take; it was broken off."),
+        "not_an_image": _("Something came, often a web page, but no picture that can be read."),
+        "placeholder": _(
+            "The site shows the same picture, such as: image removed, for many links."
+        ),
+        "truncated": _("Only a part of the picture came, or only a part is on the server."),
+        "bomb": _("A small file that would become a giant picture in memory; it was not opened."),
+        "disk": _("The picture came, but the disk of this computer did not take it."),
+        "cancelled": _("The download was stopped while this picture was on its way."),
+    }
+    return meanings[error_class]
+
+
+def _read_truth(truth_csv: Path) -> dict[tuple[str, str], str]:
+    """The fault of each photo, under the names that its link has in the ledger."""
+    try:
+        with truth_csv.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        truth = {names_of(row["identity"], row["photo_id"], ""): row["fault"] for row in rows}
+        for fault in set(truth.values()):
+            expected_class(fault)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, csv.Error) as error:
+        raise DatasetError(
+            _(
+                "{name}: no truth of practice links ({reason}); give the truth.csv of the set"
+            ).format(name=shown_name(truth_csv.name), reason=shown_name(repr(error)))
+        ) from error
+    return truth
+
+
+def _share(n: int, of: int) -> float:
+    return n / of if of else 0.0
+
+
+def _as_yield(tally: Tally) -> Yield:
+    share = _share(tally.done, tally.total - tally.waiting)
+    return Yield(tally.name, tally.total, tally.waiting, tally.done, share)

@@ -1,0 +1,142 @@
+from random import Random
+
+import pytest
+
+from facedet.download.hosts import Hosts, Manners
+from facedet.download.outcome import Failed
+
+BUSY = Failed("http_4xx", "", 429, retry_after_s=3.0)
+ERROR = Failed("http_5xx", "", 500)
+GONE = Failed("http_4xx", "", 404)
+
+
+def hosts(**manners: float) -> Hosts[str]:
+    rules = Manners(**{"spacing_s": 0.0, **manners})  # type: ignore[arg-type]
+    return Hosts(lambda item: item[0], rules, Random(1))
+
+
+def filled(*items: str, **manners: float) -> Hosts[str]:
+    queue = hosts(**manners)
+    for item in items:
+        queue.add(item)
+    return queue
+
+
+def taken(queue: Hosts[str], now: float) -> list[str]:
+    found = []
+    while (item := queue.take(now)) is not None:
+        found.append(item)
+    return found
+
+
+def test_nothing_to_do_is_ordinary() -> None:
+    queue = hosts()
+    assert queue.take(0) is None
+    assert queue.wake_at() is None
+    assert queue.pending == 0
+
+
+def test_hosts_take_turns() -> None:
+    queue = filled("a1", "a2", "a3", "b1", "b2", "c1")
+    assert taken(queue, 0)[:3] == ["a1", "b1", "c1"]
+
+
+def test_a_host_never_has_more_than_its_limit() -> None:
+    queue = filled("a1", "a2", "a3", "a4", "b1", per_host=2)
+    assert sorted(taken(queue, 0)) == ["a1", "a2", "b1"]
+    queue.done("a1", 1, None, 1)
+    assert taken(queue, 1) == ["a3"]
+
+
+def test_requests_to_a_host_are_spaced() -> None:
+    queue = filled("a1", "a2", "b1", spacing_s=0.5)
+    assert taken(queue, 0) == ["a1", "b1"]
+    assert queue.wake_at() == 0.5
+    assert taken(queue, 0.49) == []
+    assert taken(queue, 0.5) == ["a2"]
+
+
+def test_too_many_requests_rests_the_host_as_long_as_it_asks() -> None:
+    queue = filled("a1", "a2", per_host=1)
+    assert taken(queue, 0) == ["a1"]
+    assert queue.done("a1", 1, BUSY, 1)
+    assert queue.resting(1) == {"a": 3.0}
+    assert taken(queue, 3.9) == []
+    assert queue.wake_at() == 4.0
+    assert taken(queue, 4.0) == ["a1"]
+
+
+def test_a_rest_holds_even_for_a_host_that_was_just_queued() -> None:
+    queue = filled("a1", "a2", "a3", per_host=2)
+    assert queue.take(0) == "a1"
+    assert queue.take(0) == "a2"
+    queue.done("a2", 0.1, None, 1)  # a3 is queued for now
+    queue.done("a1", 0.2, BUSY, 1)  # and only then the host asks for peace
+    assert taken(queue, 1.0) == []
+    assert set(taken(queue, 3.3)) == {"a1", "a3"}
+
+
+def test_a_wait_that_is_too_long_is_cut() -> None:
+    queue = filled("a1", most_wait_s=10.0)
+    queue.take(0)
+    queue.done("a1", 0, Failed("http_5xx", "", 503, retry_after_s=3600), 1)
+    assert queue.wake_at() == pytest.approx(10.0)
+
+
+def test_what_may_pass_is_tried_again_later_and_later() -> None:
+    queue = filled("a1", attempts=4)
+    waits = []
+    now = 0.0
+    for attempt in range(1, 4):
+        assert taken(queue, now) == ["a1"]
+        assert queue.done("a1", now, ERROR, attempt)
+        wake = queue.wake_at()
+        assert wake is not None
+        waits.append(wake - now)
+        now = wake
+    assert taken(queue, now) == ["a1"]
+    assert not queue.done("a1", now, ERROR, 4)
+    assert queue.pending == 0
+    for wait, base in zip(waits, (0.5, 1.0, 2.0), strict=True):
+        assert base <= wait <= 1.5 * base
+
+
+@pytest.mark.parametrize("failed", [GONE, Failed("timeout", ""), Failed("dns", ""), None])
+def test_what_does_not_pass_is_not(failed: Failed | None) -> None:
+    queue = filled("a1")
+    queue.take(0)
+    assert not queue.done("a1", 0, failed, 1)
+    assert queue.pending == 0
+    assert queue.wake_at() is None
+
+
+def test_a_host_that_fails_in_a_row_rests_longer_each_time() -> None:
+    items = [f"a{n}" for n in range(20)]
+    queue = filled(*items, rest_after=3, rest_s=5.0, per_host=1, attempts=1)
+    now, rests = 0.0, []
+    for _n in range(9):
+        wake = queue.wake_at()
+        assert wake is not None
+        now = max(now, wake)
+        item = queue.take(now)
+        assert item is not None
+        queue.done(item, now, Failed("timeout", ""), 1)
+        rests += [rest for rest in queue.resting(now).values() if rest > 0]
+    assert rests == [5.0, 10.0, 20.0]
+
+
+def test_one_answer_ends_the_row() -> None:
+    queue = filled(*(f"a{n}" for n in range(9)), rest_after=3, per_host=1, attempts=1)
+    for n in range(9):
+        item = queue.take(0)
+        assert item is not None
+        queue.done(item, 0, GONE if n % 3 == 2 else Failed("connect", ""), 1)
+    assert queue.resting(0) == {}
+
+
+def test_a_request_that_we_broke_off_frees_its_place() -> None:
+    queue = filled("a1", "a2", per_host=1)
+    queue.take(0)
+    queue.abandoned("a1")
+    queue.add("a1")
+    assert taken(queue, 0) == ["a2"]
