@@ -41,7 +41,9 @@ def show(each: LinkList | None) -> None:
     if dataset is None:
         return
     if each is not None and each.kind == "practice":
-        _internet(each)
+        running = downloads.internet_of(load_settings(), each) is not None
+        # While it runs it is looked at: a stop takes a moment, and it may end by itself.
+        st.fragment(run_every=1.0 if running else None)(_internet)(each)
     run_dir = downloads.run_of(load_settings(), dataset)
     live = run_dir is not None and job_view.is_live(jobs.look(run_dir))
     if run_dir is not None:

@@ -1,9 +1,13 @@
-"""Where a photo comes from: a file, an example, the camera, the clipboard. The last one given wins.
+"""Where a photo comes from: a file, an example, the camera, the clipboard, the web.
+
+The last one given wins.
 
 What was given is kept as plain values in the session, so that it stays when a widget goes.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -11,8 +15,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from facedet.batches import start_batch
-from facedet.errors import FacedetError
+from facedet.errors import FacedetError, shown_name
 from facedet.examples import find_examples
+from facedet.files import safe_name
 from facedet.i18n import gettext as _
 from facedet.images import SUFFIXES
 from facedet.settings import load_settings
@@ -23,6 +28,7 @@ PHOTO, MODEL, EXAMPLE, ERROR = "detect.photo", "detect.model", "detect.example",
 UPLOAD_ROUND = "detect.upload_round"  # part of the uploader's key: a new one empties it
 LAST_BATCH = "detect.last_batch"  # its id, so that one finds back to it
 OPENED = "detect.opened"  # name of the photo of a batch that is shown large
+ADDRESS = "detect.address"
 BATCH = "batch"  # in the address: a reload, or another tab, finds the running job
 
 
@@ -56,8 +62,8 @@ def give_all(files: Sequence[tuple[str, bytes]]) -> None:
 
 
 def choose() -> bool:
-    """The controls: file or camera, and the examples to click. Returns whether the camera is on."""
-    sources = {"file": _("File"), "camera": _("Camera")}
+    """The controls: file, camera or address, and examples. Returns whether the camera is on."""
+    sources = {"file": _("File"), "camera": _("Camera"), "web": _("Web")}
     source = st.segmented_control(
         _("Photo from"),
         list(sources),
@@ -74,6 +80,8 @@ def choose() -> bool:
                 "to https addresses and to localhost: on another computer, upload a photo instead."
             )
         )
+    elif source == "web":
+        _address()
     else:
         _upload()
     if (error := st.session_state.pop(ERROR, None)) is not None:
@@ -99,6 +107,37 @@ def _upload() -> None:
             formats=", ".join(s.lstrip(".") for s in SUFFIXES)
         ),
     )
+
+
+def _address() -> None:
+    with st.form("detect.web", border=False):
+        st.text_input(
+            _("Address of a picture"),
+            key=ADDRESS,
+            placeholder="https://…",
+            max_chars=8000,
+            help=_("It is fetched by this lab's computer, never from private networks."),
+        )
+        st.form_submit_button(_("Get it"), type="primary", on_click=_take_address)
+
+
+def _take_address() -> None:
+    url = st.session_state[ADDRESS].strip()
+    if not url:
+        return
+    # Loaded when somebody asks: the first screen comes sooner without the network's libraries.
+    from facedet.download.client import DEFAULT_LIMITS, fetch_once
+    from facedet.download.outcome import Failed
+    from facedet.download.report import explain
+
+    limits = replace(DEFAULT_LIMITS, max_bytes=load_settings().max_image_bytes)
+    answer = fetch_once(url, limits=limits)
+    if isinstance(answer, Failed):
+        st.session_state[ERROR] = _("{url}: {note}. {meaning}").format(
+            url=shown_name(url), note=answer.note, meaning=explain(answer.error_class)
+        )
+        return
+    give(safe_name(urlsplit(answer.final_url).path, "photo.jpg"), answer.body)
 
 
 def _take_upload(key: str) -> None:

@@ -74,6 +74,49 @@ def test_a_bad_setting_is_a_sentence(app: AppTest, monkeypatch: pytest.MonkeyPat
     assert "FACEDET" in app.error[0].value
 
 
+def from_the_web(app: AppTest, url: str) -> AppTest:
+    app.session_state["detect.source"] = "web"
+    app.run()
+    app.text_input(key="detect.address").set_value(url)
+    [get] = [button for button in app.button if button.label == "Get it"]
+    return get.click().run()
+
+
+def test_a_picture_from_the_web(
+    app: AppTest, both_jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facedet.download import client
+    from facedet.download.outcome import Fetched
+
+    asked: list[str] = []
+
+    def fetched(url: str, **_limits: object) -> Fetched:
+        asked.append(url)
+        return Fetched(both_jpeg, 200, "https://cdn.example/two%20people.jpg?size=2")
+
+    monkeypatch.setattr(client, "fetch_once", fetched)
+    from_the_web(app.run(), " https://a.example/x ")
+    assert not app.exception
+    assert asked == ["https://a.example/x"]
+    assert len(canvas_data(app)["panes"][0]["boxes"]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1/x.jpg", "private network"),
+        ("http://169.254.169.254/latest", "private network"),
+        ("file:///etc/passwd", "private network"),
+        ("http://nowhere.invalid/x.jpg", "not known any more"),
+    ],
+)
+def test_an_address_that_is_not_to_be_had_says_why(app: AppTest, url: str, says: str) -> None:
+    from_the_web(app.run(), url)
+    assert not app.exception
+    assert says in app.error[0].value
+    assert app.text_input(key="detect.address").value == url
+
+
 def test_two_detectors_side_by_side(app: AppTest, both_jpeg: bytes) -> None:
     upload(app.run(), ("two.jpg", both_jpeg))
     app.toggle[0].set_value(True).run()
@@ -164,6 +207,6 @@ def test_the_first_page_loads_no_torch() -> None:
     code = (
         "import sys; from streamlit.testing.v1 import AppTest;"
         f"app = AppTest.from_file({PAGE!r}, default_timeout=30).run(); assert not app.exception;"
-        "assert 'torch' not in sys.modules"
+        "assert not {'torch', 'aiohttp'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, capture_output=True)

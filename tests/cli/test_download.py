@@ -1,0 +1,102 @@
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from facedet import jobs
+from facedet.cli import download as command
+from facedet.cli import main
+from tests.download.practice import make_set, served
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def practice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_set(tmp_path_factory.mktemp("cli") / "practice", photos=60, faults=0.5, seed=8)
+
+
+@pytest.fixture(autouse=True)
+def network(practice: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command's network leads to the practice set."""
+    with served(practice) as (_internet, leading_there):
+        monkeypatch.setattr(command, "Network", lambda **_said: leading_there)
+        yield
+
+
+def test_a_download_and_its_account(practice: Path, tmp_path: Path, capsys: Capture) -> None:
+    dataset = tmp_path / "set"
+    arguments = ["download", str(practice / "labels.csv"), "--out", str(dataset)]
+    arguments += ["--allow-private", "--truth", str(practice / "truth.csv")]
+    assert main([*arguments, "--json", str(tmp_path / "r.json")]) == 0
+    result = json.loads((tmp_path / "r.json").read_text())
+    with (dataset / "labels.csv").open() as file:
+        assert len(list(csv.DictReader(file))) > 30
+    assert result["funnel"]["lines in the table"] == 60
+    assert sum(result["errors"].values()) + result["funnel"]["pictures"] >= 55
+    told = capsys.readouterr()
+    assert "addresses of this computer and of private networks are allowed" in told.err
+    assert "http_4xx: The site says no" in told.out
+    # Once more: all is settled, and only what failed for these reasons is asked for again.
+    capsys.readouterr()
+    assert main([*arguments, "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["this_run"]["links"] == 0
+    assert main([*arguments, "--retry", "http_5xx,timeout", "--json", "-"]) == 0
+    again = json.loads(capsys.readouterr().out)["this_run"]["links"]
+    assert again == result["errors"].get("http_5xx", 0) + result["errors"].get("timeout", 0)
+
+
+def test_a_probe_keeps_nothing(practice: Path, tmp_path: Path, capsys: Capture) -> None:
+    arguments = ["download", str(practice / "labels.csv"), "--probe", "20", "--allow-private"]
+    assert main([*arguments, "--json", str(tmp_path / "p.json")]) == 0
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert found["low"] <= found["rate"] <= found["high"]
+    assert "of 20 links gave a picture" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["p.json"]
+
+
+def test_as_a_job_it_tells_how_far_it_is(practice: Path, tmp_path: Path) -> None:
+    arguments = ["download", str(practice / "labels.csv"), "--out", str(tmp_path / "set")]
+    assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0
+    look = jobs.look(tmp_path / "run")
+    assert look.state == "done"
+    told = [event for event in look.events if event["event"] == "downloaded"]
+    assert told[-1]["done"] == told[-1]["total"]
+    assert set(told[-1]["seconds"]) == {"network", "decode", "disk", "ledger"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ([], "give --out"),
+        (["--out", "{out}", "--workers", "0"], "--workers is 0"),
+        (["--out", "{out}", "--per-host", "999"], "--per-host is 999"),
+        (["--out", "{out}", "--limit", "0"], "--limit is 0"),
+        (["--probe", "0"], "--probe is 0"),
+        (["--out", "{out}", "--retry", "dns,nonsense"], "no class nonsense"),
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(
+    practice: Path, tmp_path: Path, capsys: Capture, options: list[str], says: str
+) -> None:
+    filled = [option.format(out=tmp_path / "set") for option in options]
+    assert main(["download", str(practice / "labels.csv"), *filled]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [(None, "cannot be read"), ("a,b\n1,2\n", "header"), ("x", "header")]
+)
+def test_a_table_that_is_none_is_one_line_and_code_1(
+    tmp_path: Path, capsys: Capture, text: str | None, says: str
+) -> None:
+    path = tmp_path / "l.csv"
+    if text is not None:
+        path.write_text(text)
+    assert main(["download", str(path), "--out", str(tmp_path / "set")]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert says in line
