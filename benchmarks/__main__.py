@@ -8,7 +8,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("detect", "memory", "start", "sessions", "index")
+NAMES = ("detect", "memory", "start", "sessions", "index", "download")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The names of the command line, and the modules behind them.
 BENCHMARKS = {
-    **{"inference": "detect", "index": "index"},
+    **{"inference": "detect", "index": "index", "download": "download"},
     **{"memory": "memory", "start": "start", "sessions": "sessions"},
 }
 
