@@ -1,7 +1,9 @@
 """``facedet download``: the photos behind the links of a label table, with an account of each."""
 
 import argparse
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from facedet.download.hosts import Manners
 from facedet.download.ledger import Ledger
 from facedet.download.links import read_links
 from facedet.download.outcome import ERROR_CLASSES, ErrorClass
-from facedet.download.run import Network, download, open_dataset, probe
+from facedet.download.run import Network, alone, download, open_dataset, probe
 from facedet.errors import UsageError
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
@@ -138,7 +140,18 @@ def _probe(options: argparse.Namespace, network: Network) -> int:
 
 def _download(options: argparse.Namespace, network: Network, worker: Worker | None) -> int:
     retry = _classes(options.retry)
+    with alone(options.out):
+        return _download_alone(options, network, worker, retry)
+
+
+def _download_alone(
+    options: argparse.Namespace,
+    network: Network,
+    worker: Worker | None,
+    retry: Sequence[ErrorClass],
+) -> int:
     quiet = options.json == "-" or worker is not None
+    stopper = _Stopper(listens=worker is None)  # a job listens to its control file
     ledger, problems = open_dataset(options.labels, options.out)
     with ledger, Meter(_("downloading"), worker, "downloaded", unit=_("links")) as meter:
         if not quiet:
@@ -154,7 +167,7 @@ def _download(options: argparse.Namespace, network: Network, worker: Worker | No
             retry=retry,
             limit=options.limit,
             report=_reporter(meter, worker),
-            asked=worker.asked if worker else _nobody,
+            asked=worker.asked if worker else stopper.asked,
         )
         result = _result(ledger, done, options)
     if worker:
@@ -164,11 +177,26 @@ def _download(options: argparse.Namespace, network: Network, worker: Worker | No
         write_json(result, options.json)
     if not quiet:
         _report(result)
-    return 0
+    if stopper.stopped:
+        warn(_("stopped; what is done is kept, and the same command goes on"))
+    return int(stopper.stopped)
 
 
-def _nobody() -> Ask:
-    return ""
+class _Stopper:
+    """Ctrl-C and SIGTERM as a wish: what is under way is settled or left to wait, then it ends."""
+
+    def __init__(self, *, listens: bool) -> None:
+        self.stopped = False
+        if listens and threading.current_thread() is threading.main_thread():
+            for kind in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(kind, self._stop)
+
+    def asked(self) -> Ask:
+        return "stop" if self.stopped else ""
+
+    def _stop(self, kind: int, _frame: object) -> None:
+        self.stopped = True
+        signal.signal(kind, signal.SIG_DFL)  # who asks twice means now
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -9,10 +9,13 @@ import csv
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+from filelock import FileLock, Timeout
 
 from facedet.download.addresses import Resolve, system_resolve
 from facedet.download.client import DEFAULT_LIMITS, Client, Limits
@@ -91,34 +94,71 @@ def open_dataset(labels_csv: Path, dataset: Path) -> tuple[Ledger, tuple[Problem
 
     Raises:
         LabelError: the table cannot be read.
-        DatasetError: the folder holds another list, or a damaged ledger.
+        DatasetError: the folder is of another list, or has a damaged ledger.
     """
-    links_csv = _keep_links(labels_csv, dataset)
-    links, problems = read_links(links_csv)
+    kept = dataset / LINKS
+    own = labels_csv.resolve() in (kept.resolve(), (dataset / LABELS).resolve())
+    source = kept if own and kept.exists() else labels_csv
+    links, problems = read_links(source)
     if not links:
         raise DatasetError(_("{name}: no row has a link").format(name=labels_csv.name))
+    if source != kept and kept.exists():
+        _check_contains(links, kept, labels_csv)
     ledger = Ledger.open(dataset / LEDGER)
     try:
         ledger.add(links)
         ledger.tidy()
+        if source != kept:
+            # Kept apart from labels.csv, which will say what came.
+            with replaced_atomically(kept) as temporary:
+                shutil.copyfile(source, temporary)
     except BaseException:
         ledger.close()
         raise
     return ledger, problems
 
 
-def _keep_links(labels_csv: Path, dataset: Path) -> Path:
-    """What was asked for, kept apart from ``labels.csv``, which will say what came."""
-    kept = dataset / LINKS
-    own = labels_csv.resolve() in (kept.resolve(), (dataset / LABELS).resolve())
-    if own and kept.exists():
-        return kept
-    if not labels_csv.is_file():
-        return labels_csv  # reading it says what is wrong
+def _check_contains(links: Sequence[Link], kept: Path, given: Path) -> None:
+    """A longer list may take the place of the dataset's own, another one may not."""
+    before, _problems = read_links(kept)
+    missing = {(link.identity, link.photo_id) for link in before}
+    missing -= {(link.identity, link.photo_id) for link in links}
+    if missing:
+        identity, photo_id = min(missing)
+        raise DatasetError(
+            _(
+                "{dataset} was made of another list: {photo} and {n:,} more are not in {given}; "
+                "choose another folder, or a list that contains the first"
+            ).format(
+                dataset=kept.parent,
+                photo=f"{identity}/{photo_id}",
+                n=len(missing) - 1,
+                given=given.name,
+            )
+        )
+
+
+@contextmanager
+def alone(dataset: Path) -> Iterator[None]:
+    """Hold the dataset for one download.
+
+    Raises:
+        DatasetError: another process downloads into it.
+    """
     dataset.mkdir(parents=True, exist_ok=True)
-    with replaced_atomically(kept) as temporary:
-        shutil.copyfile(labels_csv, temporary)
-    return kept
+    lock = FileLock(dataset / "download.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise DatasetError(
+            _("another download writes to {dataset}; wait for it, or stop it").format(
+                dataset=dataset
+            )
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def download(

@@ -4,6 +4,7 @@ import inspect
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -154,7 +155,7 @@ def _live(dataset: Dataset, run_dir: Path, was_live: bool) -> None:
         _newest(dataset)
 
 
-def _bar(now: Look, progress: dict[str, float]) -> None:
+def _bar(now: Look, progress: dict[str, Any]) -> None:
     total, done = progress.get("total", 0), progress.get("done", 0)
     parts = [_("{done:,} of {total:,} links").format(done=int(done), total=int(total))]
     if now.state == "running" and progress.get("left_s") is not None:
@@ -165,18 +166,26 @@ def _bar(now: Look, progress: dict[str, float]) -> None:
     st.progress(min(1.0, done / total) if total else 0.0, text=" · ".join(parts))
 
 
-def _facts(progress: dict[str, object]) -> None:
-    done, good = int(str(progress["done"])), int(str(progress["good"]))
+def _facts(progress: dict[str, Any]) -> None:
+    done, good = progress["done"], progress["good"]
     alive = f"{100 * good / done:.0f} %" if done else "–"
     facts = {
         _("Pictures"): f"{good:,}",
         _("Alive"): alive,
         _("Requests now"): f"{progress['active']} / {progress['workers']}",
-        _("Sites at rest"): str(len(dict(progress["resting"]))),  # type: ignore[call-overload]
+        _("Sites at rest"): str(len(progress["resting"])),
     }
     with st.container(horizontal=True):
         for label, value in facts.items():
             st.metric(label, value, border=True, width=150)
+    errors = sorted(dict(progress["errors"]).items(), key=lambda pair: -pair[1])
+    if errors:
+        told = ", ".join(f"{name} {n:,}" for name, n in errors)
+        st.caption(plain(_("Not got: {told}").format(told=told)))
+    resting = dict(progress["resting"])
+    if resting:
+        told = ", ".join(f"{host} ({words.duration(s)})" for host, s in list(resting.items())[:5])
+        st.caption(plain(_("At rest: {told}").format(told=told)))
 
 
 def _newest(dataset: Dataset) -> None:

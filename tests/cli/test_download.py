@@ -1,5 +1,9 @@
 import csv
 import json
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +12,8 @@ import pytest
 from facedet import jobs
 from facedet.cli import download as command
 from facedet.cli import main
+from facedet.download.ledger import Ledger
+from facedet.download.run import alone
 from tests.download.practice import make_set, served
 
 Capture = pytest.CaptureFixture[str]
@@ -100,3 +106,55 @@ def test_a_table_that_is_none_is_one_line_and_code_1(
     assert main(["download", str(path), "--out", str(tmp_path / "set")]) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+def test_a_second_download_into_one_dataset_is_refused(
+    practice: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    arguments = ["download", str(practice / "labels.csv"), "--out", str(tmp_path / "set")]
+    with alone(tmp_path / "set"):
+        assert main(arguments) == 1
+    assert "another download writes to" in capsys.readouterr().err
+
+
+def test_a_longer_list_may_follow_and_another_may_not(
+    practice: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    lines = (practice / "labels.csv").read_text().splitlines(keepends=True)
+    for name, rows in (("half", lines[:20]), ("other", [lines[0], *lines[25:40]])):
+        (tmp_path / f"{name}.csv").write_text("".join(rows))
+    out = ["--out", str(tmp_path / "set"), "--json", "-"]
+    assert main(["download", str(tmp_path / "half.csv"), *out]) == 0
+    before = {p.name: p.read_bytes() for p in (tmp_path / "set").glob("*.csv")}
+    assert main(["download", str(tmp_path / "other.csv"), *out]) == 1
+    assert "was made of another list" in capsys.readouterr().err
+    assert {p.name: p.read_bytes() for p in (tmp_path / "set").glob("*.csv")} == before
+    assert main(["download", str(practice / "labels.csv"), *out]) == 0
+    assert json.loads(capsys.readouterr().out)["funnel"]["lines in the table"] == 60
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_with_all_so_far_valid(
+    practice: Path, tmp_path: Path, kind: signal.Signals
+) -> None:
+    """Against a server that hangs, a run would take long."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        rows = ["image_path,x1,y1,x2,y2,url"]
+        rows += [f"a/{n}.jpg,1,1,9,9,http://127.0.0.1:{port}/{n}.jpg" for n in range(50)]
+        (tmp_path / "l.csv").write_text("\n".join(rows) + "\n")
+        command = [sys.executable, "-m", "facedet", "download", str(tmp_path / "l.csv")]
+        command += ["--out", str(tmp_path / "set"), "--allow-private"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            connection, _address = silent.accept()  # now it is at work
+            process.send_signal(kind)
+            assert process.stderr is not None
+            told = process.stderr.read()
+        connection.close()
+    assert process.returncode == 1
+    assert "stopped; what is done is kept" in told
+    assert (tmp_path / "set" / "labels.csv").read_text().splitlines() == [
+        "image_path,x1,y1,x2,y2,url,image_width,image_height,label_fits"
+    ]
+    with Ledger.open(tmp_path / "set" / "ledger.sqlite", create=False) as ledger:
+        assert ledger.counts().waiting == 50
