@@ -1,11 +1,13 @@
 """Datasets of the workspace, the jobs that download them, and a practice set's servers."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facedet import jobs
+from facedet.download.links import host_of
 from facedet.download.outcome import ErrorClass
 from facedet.download.run import LABELS, LEDGER, LINKS
 from facedet.errors import DatasetError
@@ -60,6 +62,16 @@ def open_dataset(settings: Settings, name: str) -> Dataset:
     if not (folder / LABELS).is_file():
         raise DatasetError(_("there is no dataset of that name; write labels.csv first"))
     return Dataset(name, folder)
+
+
+def leads_here(dataset: Dataset) -> bool:
+    """Whether its first link leads to this computer, as those of practice sets do."""
+    try:
+        with dataset.asked_for.open(encoding="utf-8-sig", newline="") as file:
+            row = next(csv.DictReader(file), {})
+    except (OSError, ValueError, csv.Error):
+        return False
+    return host_of(row.get("url") or "").endswith(".localhost")
 
 
 def start_download(
@@ -117,7 +129,7 @@ def progress_of(events: Sequence[Event]) -> dict[str, Any]:
     told = [event for event in events if event["event"] == "downloaded"]
     if not told:
         return {}
-    now, before = told[-1], told[max(0, len(told) - 25)]
+    now, before = told[-1], told[max(0, len(told) - 10)]
     span = now["time"] - before["time"]
 
     def rate(name: str) -> float:

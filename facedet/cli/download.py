@@ -1,9 +1,11 @@
 """``facedet download``: the photos behind the links of a label table, with an account of each."""
 
 import argparse
+import json
 import signal
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +17,28 @@ from facedet.download.hosts import Manners
 from facedet.download.ledger import Ledger
 from facedet.download.links import read_links
 from facedet.download.outcome import ERROR_CLASSES, ErrorClass
-from facedet.download.run import Network, alone, download, open_dataset, probe
+from facedet.download.run import (
+    Network,
+    alone,
+    download,
+    open_dataset,
+    probe,
+    take_up_again,
+)
 from facedet.errors import UsageError
+from facedet.files import write_atomically
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.images import Limits
-from facedet.jobs import Worker
+from facedet.jobs import Stopped, Worker
 from facedet.settings import load_settings
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 MOST_WORKERS = 512
+EVENT_EVERY_S = 1.0
+MOST_RESTING = 5  # named in an event: thousands of events with hundreds of names would be large
 
 
 def add_parser(commands: "Subparsers") -> None:
@@ -151,7 +163,7 @@ def _download_alone(
     retry: Sequence[ErrorClass],
 ) -> int:
     quiet = options.json == "-" or worker is not None
-    stopper = _Stopper(listens=worker is None)  # a job listens to its control file
+    stopper = _Stopper(worker)
     ledger, problems = open_dataset(options.labels, options.out)
     with ledger, Meter(_("downloading"), worker, "downloaded", unit=_("links")) as meter:
         if not quiet:
@@ -164,15 +176,16 @@ def _download_alone(
             ledger,
             _settings(options),
             network,
-            retry=retry,
+            only=_only(ledger, retry, options.run_dir),
             limit=options.limit,
             report=_reporter(meter, worker),
-            asked=worker.asked if worker else stopper.asked,
+            asked=stopper.asked,
         )
         result = _result(ledger, done, options)
     if worker:
         worker.event("summary", **result)
-        worker.checkpoint()  # a stop that was asked for ends as one
+        if stopper.asked() == "stop":
+            raise Stopped  # a stop that was asked for ends as one
     if options.json:
         write_json(result, options.json)
     if not quiet:
@@ -182,17 +195,40 @@ def _download_alone(
     return int(stopper.stopped)
 
 
+def _only(
+    ledger: Ledger, retry: Sequence[ErrorClass], run_dir: Path | None
+) -> Collection[str] | None:
+    """The URLs of a retry; None where all that waits is meant.
+
+    A job that is resumed goes on with the same ones, and does not take up again what failed anew.
+    """
+    if not retry:
+        return None
+    noted = run_dir / "retry.json" if run_dir else None
+    if noted is not None and noted.exists():
+        return set(json.loads(noted.read_text(encoding="utf-8")))
+    urls = take_up_again(ledger, retry)
+    if noted is not None:
+        write_atomically(noted, json.dumps(sorted(urls)))
+    return urls
+
+
 class _Stopper:
     """Ctrl-C and SIGTERM as a wish: what is under way is settled or left to wait, then it ends."""
 
-    def __init__(self, *, listens: bool) -> None:
+    def __init__(self, worker: Worker | None) -> None:
         self.stopped = False
-        if listens and threading.current_thread() is threading.main_thread():
+        self._worker = worker
+        # A flag, and nothing raised: in the midst of asyncio, an exception may be swallowed.
+        if threading.current_thread() is threading.main_thread():
             for kind in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(kind, self._stop)
 
     def asked(self) -> Ask:
-        return "stop" if self.stopped else ""
+        """What a person wants: by signal, or by the job's control file."""
+        if self.stopped:
+            return "stop"
+        return self._worker.asked() if self._worker else ""
 
     def _stop(self, kind: int, _frame: object) -> None:
         self.stopped = True
@@ -208,11 +244,23 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _reporter(meter: Meter, worker: Worker | None) -> Callable[[Progress], None]:
+    last = [0.0, -1.0]  # when it was told, and how far it was
+
     def report_to(progress: Progress) -> None:
         if worker is None:
             meter.tick(progress.done, progress.total)
             return
-        worker.event("downloaded", **asdict(progress))
+        now, over = time.monotonic(), progress.done == progress.total
+        if over or (
+            now - last[0] >= EVENT_EVERY_S and (progress.done != last[1] or progress.active)
+        ):
+            last[:] = now, progress.done
+            resting = sorted(progress.resting.items(), key=lambda pair: -pair[1])
+            told = asdict(progress) | {
+                "resting": dict(resting[:MOST_RESTING]),
+                "n_resting": len(resting),
+            }
+            worker.event("downloaded", **told)
 
     return report_to
 

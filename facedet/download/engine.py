@@ -106,6 +106,7 @@ class Download:
         self._attempts: Counter[str] = Counter()
         self._outcomes: list[Outcome] = []
         self._tasks: dict[asyncio.Task[None], float] = {}  # and when each began
+        self._keeping: set[asyncio.Task[None] | None] = set()
         self._something_ended = asyncio.Event()
         self.progress = Progress()
 
@@ -124,7 +125,8 @@ class Download:
             await self._deal(links)
         finally:
             for task in self._tasks:
-                task.cancel()
+                if task not in self._keeping:  # a picture being written gets its row
+                    task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._decoders.shutdown()
             await self._flush()
@@ -142,6 +144,9 @@ class Download:
             if asked == "stop":
                 return
             exhausted = exhausted or self._top_up(links)
+            for link, failed in self._hosts.unasked():
+                attempts = self._attempts.pop(link.url, 0)
+                self._note(Outcome.of_failure(link.url, failed, attempts))
             held_back = asked == "pause" or self._start_some(now)
             if now >= flush_at:
                 await self._flush()
@@ -210,8 +215,13 @@ class Download:
     async def _outcome(self, link: Link, answer: Fetched | Failed, attempts: int) -> Outcome:
         if isinstance(answer, Failed):
             return Outcome.of_failure(link.url, answer, attempts)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, self._keep, link, answer, attempts)
+        task: asyncio.Task[None] | None = asyncio.current_task()
+        self._keeping.add(task)
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._decoders, self._keep, link, answer, attempts)
+        finally:
+            self._keeping.discard(task)
 
     def _keep(self, link: Link, fetched: Fetched, attempts: int) -> Outcome:
         """Look into the body, and keep it if it is a picture; runs in a decoder's thread."""

@@ -12,6 +12,7 @@ from random import Random
 from typing import Generic, TypeVar
 
 from facedet.download.outcome import ErrorClass, Failed
+from facedet.i18n import gettext as _
 
 Item = TypeVar("Item")
 
@@ -35,6 +36,8 @@ class Manners:
         most_wait_s: longest wait that a server may ask for and get.
         rest_after: failures in a row after which a host rests.
         rest_s: first rest; doubled each time up to `most_wait_s`.
+        rests: so many without an answer in between, and the host is given up: its other links end
+            as the last one did, unasked.
     """
 
     per_host: int = 4
@@ -44,6 +47,7 @@ class Manners:
     most_wait_s: float = 60.0
     rest_after: int = 8
     rest_s: float = 5.0
+    rests: int = 3
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ class _Host(Generic[Item]):
     resting_until: float = 0.0
     failures: int = 0
     rests: int = 0
+    given_up: Failed | None = None
     queued: bool = False  # whether it stands in the heap of hosts
 
 
@@ -78,20 +83,29 @@ class Hosts(Generic[Item]):
         self._rng = rng or Random(0)
         self._hosts: dict[str, _Host[Item]] = {}
         self._heap: list[tuple[float, int, str]] = []
+        self._unasked: list[tuple[Item, Failed]] = []
         self._count = itertools.count()  # first come, first served among equals
         self.pending = 0
 
     def add(self, item: Item) -> None:
         """Another link to ask for."""
         host = self._host(item)
+        if host.given_up is not None:
+            self._unasked.append((item, host.given_up))
+            return
         host.waiting.append(item)
         self.pending += 1
         self._queue(host)
 
+    def unasked(self) -> list[tuple[Item, Failed]]:
+        """Links of hosts that were given up since the last call, and what to say of them."""
+        found, self._unasked = self._unasked, []
+        return found
+
     def take(self, now: float) -> Item | None:
         """The next link that may be asked for now; None where all must wait."""
         while self._heap and self._heap[0][0] <= now:
-            _when, _n, name = heapq.heappop(self._heap)
+            _when, _order, name = heapq.heappop(self._heap)
             host = self._hosts[name]
             host.queued = False
             item = self._next_of(host, now)
@@ -118,7 +132,9 @@ class Hosts(Generic[Item]):
         host = self._host(item)
         host.active -= 1
         self._judge(host, failed, now)
+        alive = host.given_up is None
         again = failed is not None and attempts < self._manners.attempts and _may_pass(failed)
+        again = again and alive
         if again and failed is not None:
             due = now + self._wait(failed, attempts)
             heapq.heappush(host.later, (due, next(self._count), item))
@@ -175,6 +191,19 @@ class Hosts(Generic[Item]):
             host.resting_until = max(host.resting_until, now + rest)
             host.rests += 1
             host.failures = 0
+            if host.rests > rules.rests:
+                self._give_up(host, failed)
+
+    def _give_up(self, host: _Host[Item], failed: Failed) -> None:
+        note = _("not asked: {host} failed again and again ({note})").format(
+            host=host.name, note=failed.note
+        )
+        host.given_up = Failed(failed.error_class, note)
+        left = [*host.waiting, *(item for _due, _n, item in host.later)]
+        self._unasked += [(item, host.given_up) for item in left]
+        self.pending -= len(left)
+        host.waiting.clear()
+        host.later.clear()
 
     def _wait(self, failed: Failed, attempts: int) -> float:
         rules = self._manners

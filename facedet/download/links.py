@@ -87,12 +87,14 @@ def safe_part(text: str, default: str = "photo") -> str:
     if text.isascii() and text.isdecimal() and len(text) <= MAX_PART_BYTES:
         return text
     flat = _SEPARATORS.sub("_", unicodedata.normalize("NFC", text))
+    if _DEVICES.match(safe_name(flat, default)):
+        flat = f"_{flat}"  # before anything is cut off, or a second call would find more to do
     name = safe_name(flat, default)
     if len(flat.encode(errors="replace")) > MAX_PART_BYTES:
         # Names that differ only in what is cut off must not become one.
         kept = name.encode()[: MAX_PART_BYTES - 9].decode(errors="ignore").rstrip(" .")
         name = f"{kept}-{sha256(flat.encode(errors='replace')).hexdigest()[:8]}"
-    return f"_{name}" if _DEVICES.match(name) else name
+    return name
 
 
 def host_of(url: str) -> str:

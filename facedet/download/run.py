@@ -9,7 +9,7 @@ import csv
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,9 @@ from filelock import FileLock, Timeout
 
 from facedet.download.addresses import Resolve, system_resolve
 from facedet.download.client import DEFAULT_LIMITS, Client, Limits
-from facedet.download.content import Picture, examine
+from facedet.download.content import Picture, examine, label_fits
 from facedet.download.engine import Ask, Download, Progress, Settings
-from facedet.download.ledger import Ledger
+from facedet.download.ledger import Ledger, Row, Where
 from facedet.download.links import Link, names_of, read_links
 from facedet.download.outcome import ErrorClass, Fetched
 from facedet.errors import DatasetError
@@ -167,7 +167,7 @@ def download(
     settings: Settings,
     network: Network,
     *,
-    retry: Sequence[ErrorClass] = (),
+    only: Collection[str] | None = None,
     limit: int | None = None,
     report: Callable[[Progress], None] = lambda _progress: None,
     asked: Callable[[], Ask] = lambda: "",
@@ -175,16 +175,14 @@ def download(
     """Download what waits, and write the labels of all that is there; also when stopped.
 
     Args:
-        retry: failures of these classes are taken up again; then nothing else is.
+        only: ask for these URLs and no others; see `take_up_again`.
         limit: links to ask for in this run, at most.
 
     Raises:
         DiskError: the disk is full or broken, or was nearly full at the start.
     """
     check_free(dataset)
-    if retry:
-        ledger.retry(retry)
-    total = min(_waiting(ledger), limit or 2**62)
+    links = [link for link in ledger.waiting() if only is None or link.url in only][:limit]
 
     async def run() -> Progress:
         async with Client(
@@ -194,7 +192,7 @@ def download(
             connections=settings.workers,
         ) as client:
             job = Download(dataset, ledger, client, settings, report, asked)
-            return await job.run(ledger.waiting(limit), total)
+            return await job.run(iter(links), len(links))
 
     mark_placeholders(ledger)  # a kill may have come between a copy and its rows
     try:
@@ -202,6 +200,13 @@ def download(
     finally:
         mark_placeholders(ledger)
         write_labels(dataset, ledger)
+
+
+def take_up_again(ledger: Ledger, classes: Sequence[ErrorClass]) -> set[str]:
+    """Let the failures of these classes wait again; returns their URLs."""
+    urls = {row.url for name in classes for row in ledger.each(Where(error_class=name))}
+    ledger.retry(classes)
+    return urls
 
 
 def mark_placeholders(ledger: Ledger) -> None:
@@ -277,18 +282,10 @@ def wilson(good: int, tried: int, z: float = Z_95) -> tuple[float, float]:
 def write_labels(dataset: Path, ledger: Ledger) -> int:
     """``labels.csv`` anew: the rows of ``links.csv`` whose photo is there; returns how many.
 
-    ``image_path`` is where it lies, and three columns say what is known of it.
+    ``image_path`` is where it lies, and three columns say what is known of it. A row whose link is
+    not the one that was fetched is left out: that photo is not its own.
     """
-    there = {
-        (row.identity, row.photo_id): (
-            row.image_path,
-            row.image_width,
-            row.image_height,
-            fits(row.label_fits),
-        )
-        for row in ledger.each()
-        if row.state == "done"
-    }
+    there = {(row.identity, row.photo_id): row for row in ledger.each(Where(state="done"))}
     n = 0
     with (
         (dataset / LINKS).open(encoding="utf-8-sig", newline="") as source,
@@ -296,30 +293,30 @@ def write_labels(dataset: Path, ledger: Ledger) -> int:
         temporary.open("w", encoding="utf-8", newline="") as target,
     ):
         rows = csv.DictReader(source)
-        columns = [
-            *(rows.fieldnames or ()),
-            *(c for c in ADDED if c not in (rows.fieldnames or ())),
-        ]
+        given = list(rows.fieldnames or ())
+        columns = [*given, *(column for column in ADDED if column not in given)]
         writer = csv.DictWriter(target, columns, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         for row in rows:
-            place = names_of(
-                row.get("identity") or "", row.get("photo_id") or "", row["image_path"]
-            )
-            found = there.get(place)
-            if found is not None:
-                path, width, height, label_fits = found
-                known = {"image_width": width, "image_height": height, "label_fits": label_fits}
-                writer.writerow(row | {"image_path": path} | known)
+            names = (row.get("identity") or "", row.get("photo_id") or "", row["image_path"])
+            found = there.get(names_of(*names))
+            if found is not None and found.url == row.get("url"):
+                writer.writerow(row | _known(found, row))
                 n += 1
     return n
 
 
-def fits(value: int | None) -> str:
-    """The cell of ``label_fits``: empty where nothing was judged."""
-    return "" if value is None else str(value)
-
-
-def _waiting(ledger: Ledger) -> int:
-    found = ledger.funnel()
-    return found.urls - found.tried
+def _known(found: Row, row: Mapping[str, str]) -> dict[str, str]:
+    """The cells that a photo fills; its label is judged by the row's own box."""
+    assert found.image_width is not None
+    assert found.image_height is not None
+    fits = ""
+    if row.get("x1"):
+        box = (float(row["x1"]), float(row["y1"]), float(row["x2"]), float(row["y2"]))
+        fits = str(int(label_fits(box, (found.image_width, found.image_height))))
+    return {
+        "image_path": found.image_path,
+        "image_width": str(found.image_width),
+        "image_height": str(found.image_height),
+        "label_fits": fits,
+    }

@@ -106,12 +106,17 @@ def _start(dataset: Dataset) -> None:
     if allow_private:
         _banner()
     waiting = _waiting(dataset)
+    inwards = downloads.leads_here(dataset)
+    if inwards and not allow_private:
+        st.info(
+            _("These links lead to this computer: allow that above, or all of them would fail.")
+        )
     row = st.container(horizontal=True, vertical_alignment="center")
     row.button(
         _("Download") if not dataset.begun else _("Go on"),
         type="primary",
         icon=":material/download:",
-        disabled=waiting == 0,
+        disabled=waiting == 0 or (inwards and not allow_private),
         on_click=_begin,
         args=(dataset, allow_private, ()),
     )
@@ -173,7 +178,7 @@ def _facts(progress: dict[str, Any]) -> None:
         _("Pictures"): f"{good:,}",
         _("Alive"): alive,
         _("Requests now"): f"{progress['active']} / {progress['workers']}",
-        _("Sites at rest"): str(len(progress["resting"])),
+        _("Sites at rest"): str(progress.get("n_resting", 0)),
     }
     with st.container(horizontal=True):
         for label, value in facts.items():
@@ -295,6 +300,8 @@ def _export(dataset: Dataset, where: Where) -> bytes:
 def _code(dataset: Dataset) -> None:
     with st.expander(_("The code that does it, and the same on the command line")):
         arguments = ["download", str(dataset.asked_for), "--out", str(dataset.folder)]
+        if downloads.leads_here(dataset):
+            arguments.append("--allow-private")
         st.code(
             shlex.join(["python", "-m", "facedet", *arguments]), language="bash", wrap_lines=True
         )

@@ -140,3 +140,24 @@ def test_a_request_that_we_broke_off_frees_its_place() -> None:
     queue.abandoned("a1")
     queue.add("a1")
     assert taken(queue, 0) == ["a2"]
+
+
+def test_a_host_that_never_answers_is_given_up_and_the_others_go_on() -> None:
+    items = [*(f"a{n}" for n in range(500)), "b1"]
+    queue = filled(*items, rest_after=4, rest_s=5.0, rests=2, per_host=1, attempts=1)
+    now, asked, unasked = 0.0, 0, []
+    while queue.pending:
+        wake = queue.wake_at()
+        assert wake is not None
+        now = max(now, wake)
+        item = queue.take(now)
+        if item is not None:
+            asked += 1
+            queue.done(item, now, None if item == "b1" else Failed("connect", "refused"), 1)
+        unasked += queue.unasked()
+    assert now == 15.0  # rests of 5 and 10 seconds
+    assert asked == 13
+    assert len(unasked) == 488
+    assert {failed.error_class for _item, failed in unasked} == {"connect"}
+    queue.add("a999")
+    assert [item for item, _failed in queue.unasked()] == ["a999"]

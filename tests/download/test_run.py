@@ -13,7 +13,7 @@ from facedet.download.folder import DiskError
 from facedet.download.hosts import Manners
 from facedet.download.ledger import Ledger
 from facedet.download.report import confusion, funnel
-from facedet.download.run import download, open_dataset, probe, wilson
+from facedet.download.run import download, open_dataset, probe, take_up_again, wilson
 from facedet.errors import DatasetError
 from facedet.images import read
 from facedet.practice.server import early_requests, most_at_once
@@ -116,10 +116,42 @@ def test_only_the_classes_that_were_named_are_tried_again(
     dataset, ledger = done
     before = ledger.counts()
     with served(practice) as (internet, network):
-        progress = download(dataset, ledger, QUICK, network, retry=["http_5xx"])
+        urls = take_up_again(ledger, ["http_5xx"])
+        progress = download(dataset, ledger, QUICK, network, only=urls)
         assert progress.total == before.failed["http_5xx"]
         assert {request.status for request in internet.log} == {500}
     assert ledger.counts() == before
+
+
+def test_what_waits_is_left_alone_by_a_retry(practice: Path, tmp_path: Path) -> None:
+    ledger, _problems = open_dataset(practice / "labels.csv", tmp_path / "d")
+    with ledger, served(practice) as (internet, network):
+        download(tmp_path / "d", ledger, QUICK, network, limit=5)
+        internet.reset()
+        nothing = take_up_again(ledger, ["disk"])
+        assert download(tmp_path / "d", ledger, QUICK, network, only=nothing).total == 0
+        assert internet.log == []
+        assert ledger.funnel().tried == 5
+
+
+def test_each_row_s_own_box_and_link_decide(practice: Path, tmp_path: Path) -> None:
+    with (practice / "truth.csv").open() as file:
+        good = next(row for row in csv.DictReader(file) if row["fault"] == "ok")
+    rows = [
+        "image_path,x1,y1,x2,y2,identity,photo_id,url",
+        f"images/A/1.jpg,10,10,60,60,A,1,{good['url']}",
+        f"images/A/1.jpg,5000,5000,5100,5100,A,1,{good['url']}",
+        "images/A/1.jpg,10,10,60,60,A,1,http://other.localhost/x.jpg",
+        f"images/{'con.' + 96 * 'x'}/1.jpg,1,1,9,9,,,{good['url']}",
+    ]
+    (tmp_path / "l.csv").write_text("\n".join(rows) + "\n")
+    ledger, problems = open_dataset(tmp_path / "l.csv", tmp_path / "d")
+    assert [problem.line for problem in problems] == [4]
+    with ledger, served(practice) as (_internet, network):
+        download(tmp_path / "d", ledger, QUICK, network)
+    with (tmp_path / "d/labels.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert [row["label_fits"] for row in written] == ["1", "0", "1"]
 
 
 def test_a_stop_keeps_what_was_done_and_a_later_run_ends_as_if_there_had_been_none(
@@ -138,6 +170,9 @@ def test_a_stop_keeps_what_was_done_and_a_later_run_ends_as_if_there_had_been_no
         download(dataset, ledger, slow, network, report=report, asked=stop)
         assert 0 < ledger.counts().waiting < 120
         assert len((dataset / "labels.csv").read_text().splitlines()) == ledger.counts().done + 1
+        # Nothing lies there without a row: what was being written when the stop came has one.
+        there = {row.image_path for row in ledger.each() if row.state == "done"}
+        assert set(files_of(dataset)) == there
         download(dataset, ledger, QUICK, network)
     assert rows_of(dataset) == rows_of(done[0])
     assert files_of(dataset) == files_of(done[0])
@@ -183,7 +218,7 @@ def test_a_full_disk_ends_the_run_cleanly_and_it_goes_on_later(
             patched.setattr(engine, "store_picture", full_after_ten)
             with pytest.raises(DiskError, match="no space left"):
                 download(dataset, ledger, QUICK, network)
-        assert len({row.image_path for row in ledger.each() if row.state == "done"}) <= 10
+        assert len({row.image_path for row in ledger.each() if row.state == "done"}) <= 12
         download(dataset, ledger, QUICK, network)
     assert rows_of(dataset) == rows_of(done[0])
 
