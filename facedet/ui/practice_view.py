@@ -23,9 +23,9 @@ def show(folder: Path) -> None:
         thumbnails.Tile(id=str(n), title=title, src=src)
         for n, (title, src) in enumerate(_pictures(str(folder), version))
     ]
-    thumbnails.show(
-        "dataset.practice", _("Some of its photos, with the true faces"), tiles, tile_px=96
-    )
+    label = _("Some of its photos, with the true faces")
+    st.caption(label)
+    thumbnails.show("dataset.practice", label, tiles, tile_px=96)
     with st.expander(_("What is wrong with which lines")):
         st.markdown(
             _(
