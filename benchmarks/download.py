@@ -15,7 +15,6 @@ import csv
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,11 +25,10 @@ from typing import Any
 import psutil
 
 from facedet.download.ledger import Ledger
-from facedet.practice.dataset import Options, make
+from facedet.practice.dataset import Options
 from facedet.practice.server import LittleInternet, Network
 from facedet.practice.truth import Truth, read_truth
-from facedet.vggface import Index, choose, write_labels
-from facedet.vggface.making import make_index
+from tools.practice_set import free_port, make_with_labels
 
 LINES = 2000
 THREADS = (32, 128, 256)
@@ -44,7 +42,7 @@ def run() -> dict[str, Any]:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        port = _free_port()
+        port = free_port()
         faulty = _practice(folder / "faulty", LINES, 0.4, port)
         figures |= _side_by_side(faulty, port, folder)
         clean = _practice(folder / "clean", LINES, 0.0, port)
@@ -213,10 +211,7 @@ def _repeat(practice: Path, site: Path, n: int, port: int) -> None:
 
 
 def _practice(folder: Path, lines: int, faults: float, port: int) -> Path:
-    make(folder, Options(photos=lines, faults=faults, port=port))
-    make_index(folder / "vgg_face_dataset", folder / "i.parquet")
-    index = Index.open(folder / "i.parquet")
-    write_labels(index, choose(index, None), folder / "labels.csv")
+    make_with_labels(folder, Options(photos=lines, faults=faults, port=port))
     return folder
 
 
@@ -227,9 +222,3 @@ def _timed(command: list[str], environ: dict[str, str] | None = None) -> float:
     if done.returncode:
         raise SystemExit(f"{command[0]} ended with {done.returncode}: {done.stderr[-600:]}")
     return seconds
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

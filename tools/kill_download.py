@@ -7,17 +7,15 @@ equal, row by row but for times and attempts, those of a download that was left 
 
 import hashlib
 import random
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from facedet.download.ledger import Ledger
-from facedet.practice.dataset import Options, make
+from facedet.practice.dataset import Options
 from facedet.practice.server import LittleInternet, Network
-from facedet.vggface import Index, choose, write_labels
-from facedet.vggface.making import make_index
+from tools.practice_set import free_port, make_with_labels
 
 Rows = list[tuple[object, ...]]
 
@@ -27,8 +25,8 @@ def main() -> None:
     lines = int(sys.argv[2]) if len(sys.argv) > 2 else 2000
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        port = _free_port()
-        labels = _practice(folder / "practice", lines, port)
+        port = free_port()
+        labels = make_with_labels(folder / "practice", Options(photos=lines, port=port))
         network = Network(latency_s=0.02)
         with LittleInternet(folder / "practice/site", port=port, network=network):
             _download(labels, folder / "left alone", None)
@@ -39,14 +37,6 @@ def main() -> None:
     print(f"{done} kills, {lines:,} lines: ledger equal {same_rows}, files equal {same_files}")
     if not (same_rows and same_files):
         raise SystemExit(1)
-
-
-def _practice(folder: Path, lines: int, port: int) -> Path:
-    make(folder, Options(photos=lines, port=port))
-    make_index(folder / "vgg_face_dataset", folder / "i.parquet")
-    index = Index.open(folder / "i.parquet")
-    write_labels(index, choose(index, None), folder / "labels.csv")
-    return folder / "labels.csv"
 
 
 def _kill_again_and_again(labels: Path, dataset: Path, kills: int) -> int:
@@ -92,12 +82,6 @@ def _files(dataset: Path) -> dict[str, str]:
         for path in sorted((dataset / place).rglob("*"))
         if path.is_file()
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

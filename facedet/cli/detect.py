@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from facedet.cli.output import check_destination, progress, say, warn, write_json
+from facedet.cli.output import as_job, check_destination, progress, say, warn, write_json
 from facedet.detectors import Entry, load_catalogue
 from facedet.detectors.batch import Result, detect_all
 from facedet.draw import REDACTION_STYLES, Redaction
@@ -50,11 +50,9 @@ def run(options: argparse.Namespace) -> int:
     checked_score(options.min_score)
     _check_options(options)
     sources = _sources(options)
-    if options.run_dir is None:
-        return _detect_and_report(sources, entry, options, None)
-    with Worker(options.run_dir) as worker:
-        return _detect_and_report(sources, entry, options, worker)
-    return 0  # stopped on request, which is no failure
+    return as_job(
+        options.run_dir, lambda worker: _detect_and_report(sources, entry, options, worker)
+    )
 
 
 def _detect_and_report(

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facedet.cli.output import Meter, check_destination, say, warn, write_json
+from facedet.cli.output import Meter, as_job, check_destination, say, warn, write_json
 from facedet.download import report
 from facedet.download.engine import Ask, Progress, Settings
 from facedet.download.hosts import Manners
@@ -84,11 +84,7 @@ def run(options: argparse.Namespace) -> int:
     network = Network(allow_private=options.allow_private)
     if options.probe:
         return _probe(options, network)
-    if options.run_dir is None:
-        return _download(options, network, None)
-    with Worker(options.run_dir) as worker:
-        return _download(options, network, worker)
-    return 0  # stopped on request, which is no failure
+    return as_job(options.run_dir, lambda worker: _download(options, network, worker))
 
 
 def _check(options: argparse.Namespace) -> None:

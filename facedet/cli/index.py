@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facedet.cli.output import Meter, check_destination, say, warn, write_json
+from facedet.cli.output import Meter, as_job, check_destination, say, warn, write_json
 from facedet.errors import DatasetError, UsageError, shown_name
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
@@ -87,11 +87,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(_("give --out labels.csv, or --store for the index alone, or both"))
     _check_destinations(options)
     sample = _sample(options)
-    if options.run_dir is None:
-        return _index_and_report(options, sample, None)
-    with Worker(options.run_dir) as worker:
-        return _index_and_report(options, sample, worker)
-    return 0  # stopped on request, which is no failure
+    return as_job(options.run_dir, lambda worker: _index_and_report(options, sample, worker))
 
 
 def _check_destinations(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -70,6 +70,15 @@ def warn(line: str) -> None:
 def progress(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
     """The same items, with done, rate and time left on stderr where that is a terminal."""
     yield from tqdm(items, total=total, unit=f" {unit}", disable=not sys.stderr.isatty())
+
+
+def as_job(run_dir: Path | None, work: Callable[[Worker | None], int]) -> int:
+    """Do the work as a job in `run_dir`, or plainly where there is none; returns the exit code."""
+    if run_dir is None:
+        return work(None)
+    with Worker(run_dir) as worker:
+        return work(worker)
+    return 0  # stopped on request, which is no failure
 
 
 class Meter:

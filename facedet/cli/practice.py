@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facedet.cli.output import Meter, check_destination, say, write_json
+from facedet.cli.output import Meter, as_job, check_destination, say, write_json
 from facedet.errors import PracticeError, UsageError
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
@@ -73,11 +73,7 @@ def run(options: argparse.Namespace) -> int:
             _("the port is {p}: give 1024 to 65533, or 0 for any").format(p=options.port)
         )
     network = _network(options)
-    if options.run_dir is None:
-        return _make_and_serve(options, network, None)
-    with Worker(options.run_dir) as worker:
-        return _make_and_serve(options, network, worker)
-    return 0  # stopped on request, which is no failure
+    return as_job(options.run_dir, lambda worker: _make_and_serve(options, network, worker))
 
 
 def _make_and_serve(options: argparse.Namespace, network: Network, worker: Worker | None) -> int:

@@ -30,6 +30,7 @@ from facedet.download.outcome import ERROR_CLASSES, ErrorClass
 from facedet.errors import DatasetError, shown_name
 from facedet.files import replaced_atomically
 from facedet.i18n import gettext as _
+from facedet.labels.table import FORMULA_STARTS
 
 __all__ = [
     "DiskError",
@@ -85,7 +86,6 @@ _FATE = (
 )
 _DISK_CODES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 _PICTURE = re.compile(r"images/(?!\.)[^/\\]+/(?!\.)[^/\\]+")  # a path out of a ledger is judged
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Ledger:
@@ -450,7 +450,7 @@ def _as_cells(row: Row) -> list[object]:
 def _as_cell(name: str, value: object) -> object:
     if name in ("first_at", "last_at") and isinstance(value, float):
         return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds")
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return value
 

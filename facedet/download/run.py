@@ -182,7 +182,11 @@ def download(
         DiskError: the disk is full or broken, or was nearly full at the start.
     """
     check_free(dataset)
-    links = [link for link in ledger.waiting() if only is None or link.url in only][:limit]
+    found = ledger.funnel()
+    links, total = ledger.waiting(limit), min(found.urls - found.tried, limit or found.urls)
+    if only is not None:
+        chosen = [link for link in ledger.waiting() if link.url in only][:limit]
+        links, total = iter(chosen), len(chosen)
 
     async def run() -> Progress:
         async with Client(
@@ -192,7 +196,7 @@ def download(
             connections=settings.workers,
         ) as client:
             job = Download(dataset, ledger, client, settings, report, asked)
-            return await job.run(iter(links), len(links))
+            return await job.run(links, total)
 
     mark_placeholders(ledger)  # a kill may have come between a copy and its rows
     try:

@@ -23,7 +23,7 @@ WRITTEN = (*REQUIRED, "image_width", "image_height", "detection_score", "source"
 MAX_PIXEL = 1e6  # no photo is larger; what lies beyond is a broken number
 
 # A spreadsheet runs a cell that begins with one of these; paths come from strangers.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +169,4 @@ def _number(value: np.float32) -> str:
 
 def no_formula(path: str) -> str:
     """A cell that no spreadsheet takes for a formula; "./=x" is the same file as "=x"."""
-    return f"./{path}" if path.startswith(_FORMULA_STARTS) else path
+    return f"./{path}" if path.startswith(FORMULA_STARTS) else path
