@@ -1,15 +1,20 @@
-"""Datasets of the workspace, the jobs that download them, and a practice set's servers."""
+"""Datasets of the workspace, the jobs that probe and fill them, and a practice set's servers."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from facedet import jobs
-from facedet.download.links import host_of
+from facedet.download.labels import LABELS, LINKS, PROBLEMS
+from facedet.download.links import NEEDED, host_of
 from facedet.download.outcome import ErrorClass
-from facedet.download.run import LABELS, LEDGER, LINKS
+from facedet.download.probe import Probe
+from facedet.download.run import LEDGER
 from facedet.errors import DatasetError
 from facedet.i18n import gettext as _
 from facedet.jobs import Event
@@ -17,8 +22,13 @@ from facedet.linklists import LinkList, dataset_dir
 from facedet.settings import Settings
 
 RUN_KIND = "download"
+PROBE_KIND = "probe"
 SERVE_KIND = "internet"
-LIVE: frozenset[jobs.State] = frozenset(("starting", "running", "paused"))
+PROBE_LINKS = 500
+WINDOW_S = 60.0  # over which rates are told
+LATELY_S = 10.0  # over which the time left must be true, too
+RATES = {"links_per_s": "done", "pictures_per_s": "good", "bytes_per_s": "size_bytes"}
+SILENT_S = 5.0  # a job at work that says nothing for so long has nothing to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,18 @@ class Dataset:
         links = self.folder / LINKS
         return links if links.is_file() else self.folder / LABELS
 
+    @property
+    def problems_path(self) -> Path:
+        """The rows of that table that could not be used; not there where all could."""
+        return self.folder / PROBLEMS
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Changes whenever the ledger does; part of the key of whatever is remembered of it."""
+        files = (self.ledger_path, self.folder / f"{LEDGER}-wal")
+        stats = [file.stat() for file in files if file.is_file()]
+        return tuple(n for stat in stats for n in (stat.st_mtime_ns, stat.st_size))
+
 
 def find_datasets(settings: Settings) -> list[Dataset]:
     """All of them, the one that was written to last first."""
@@ -64,6 +86,16 @@ def open_dataset(settings: Settings, name: str) -> Dataset:
     return Dataset(name, folder)
 
 
+def missing_columns(dataset: Dataset) -> list[str]:
+    """What a table of links must have and this dataset's has not; a table without links is one."""
+    try:
+        with dataset.asked_for.open(encoding="utf-8-sig", newline="") as file:
+            columns = next(csv.reader(file), [])
+    except (OSError, ValueError, csv.Error):
+        columns = []
+    return [column for column in NEEDED if column not in columns]
+
+
 def leads_here(dataset: Dataset) -> bool:
     """Whether its first link leads to this computer, as those of practice sets do."""
     try:
@@ -72,6 +104,25 @@ def leads_here(dataset: Dataset) -> bool:
     except (OSError, ValueError, csv.Error):
         return False
     return host_of(row.get("url") or "").endswith(".localhost")
+
+
+def count_links(dataset: Dataset) -> int:
+    """Rows of its table that have a link; 0 where it cannot be read. Remembered while it stays."""
+    try:
+        return _count_links(dataset.asked_for, dataset.asked_for.stat().st_mtime_ns)
+    except (OSError, ValueError, csv.Error):
+        return 0
+
+
+@lru_cache(maxsize=64)
+def _count_links(path: Path, _mtime_ns: int) -> int:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        columns = next(rows, [])
+        if "url" not in columns:
+            return 0
+        at = columns.index("url")
+        return sum(len(row) > at and bool(row[at].strip()) for row in rows)
 
 
 def start_download(
@@ -85,69 +136,127 @@ def start_download(
 
     One job at a time works on a dataset: where one is at work, that one goes on.
     """
-    running = run_of(settings, dataset)
-    if running is not None and jobs.look(running).state in LIVE:
-        return running
     arguments = ["download", str(dataset.asked_for), "--out", str(dataset.folder)]
     if allow_private:
         arguments.append("--allow-private")
     if retry:
         arguments += ["--retry", ",".join(retry)]
-    run_dir = jobs.new_run_dir(settings.runs_dir, RUN_KIND)
-    jobs.start(run_dir, arguments, {"dataset": dataset.name, "allow_private": allow_private})
-    return run_dir
+    memo = {"dataset": dataset.name, "allow_private": allow_private}
+    return _start_one(settings, RUN_KIND, "dataset", arguments, memo)
 
 
 def run_of(settings: Settings, dataset: Dataset) -> Path | None:
-    """The last download job of this dataset."""
-    return _last(settings, RUN_KIND, "dataset", dataset.name)
+    """The download job of this dataset that is at work, or else its last."""
+    return jobs.last_run(settings.runs_dir, RUN_KIND, "dataset", dataset.name)
+
+
+def start_probe(settings: Settings, dataset: Dataset, *, allow_private: bool) -> Path:
+    """Start trying a random sample of `PROBE_LINKS` links, of which nothing is kept.
+
+    One at a time, as with downloads.
+    """
+    arguments = ["download", str(dataset.asked_for), "--probe", str(PROBE_LINKS)]
+    if allow_private:
+        arguments.append("--allow-private")
+    memo = {"dataset": dataset.name, "allow_private": allow_private, "size": _size(dataset)}
+    return _start_one(settings, PROBE_KIND, "dataset", arguments, memo)
+
+
+def probe_of(settings: Settings, dataset: Dataset) -> Path | None:
+    """The probe of this dataset that is at work, or else its last; None where that is of others.
+
+    A dataset may have been thrown away, and another of its name begun.
+    """
+    run_dir = jobs.last_run(settings.runs_dir, PROBE_KIND, "dataset", dataset.name)
+    if run_dir is None or jobs.memo_of(run_dir).get("size") != _size(dataset):
+        return None
+    return run_dir
+
+
+def result_of(events: Sequence[Event]) -> Probe | None:
+    """What a probe has found, out of its job's events; None where it has not ended well."""
+    summary = next((event for event in reversed(events) if event["event"] == "summary"), {})
+    try:
+        return Probe(**{each.name: summary[each.name] for each in fields(Probe)})
+    except KeyError:
+        return None
 
 
 def serve(settings: Settings, each: LinkList) -> Path:
     """Start the little internet of a practice list, unless it runs already."""
-    running = internet_of(settings, each)
-    if running is not None:
-        return running
-    run_dir = jobs.new_run_dir(settings.runs_dir, SERVE_KIND)
-    jobs.start(run_dir, ["practice", str(each.practice_dir), "--serve"], {"list": each.name})
-    return run_dir
+    arguments = ["practice", str(each.practice_dir), "--serve"]
+    return _start_one(settings, SERVE_KIND, "list", arguments, {"list": each.name})
 
 
 def internet_of(settings: Settings, each: LinkList) -> Path | None:
     """The job that serves a practice list now; None where there is none."""
     run_dir = last_internet_of(settings, each)
-    return run_dir if run_dir is not None and jobs.look(run_dir).state in LIVE else None
+    return run_dir if run_dir is not None and jobs.is_live(run_dir) else None
 
 
 def last_internet_of(settings: Settings, each: LinkList) -> Path | None:
-    """The last job that served a practice list, or tried to."""
-    return _last(settings, SERVE_KIND, "list", each.name)
+    """The job that serves a practice list, or else the last that did, or tried to."""
+    return jobs.last_run(settings.runs_dir, SERVE_KIND, "list", each.name)
 
 
-def progress_of(events: Sequence[Event]) -> dict[str, Any]:
-    """The last progress of a download job, with its rates over the last seconds; may be empty."""
+def progress_of(events: Sequence[Event], at: float | None = None) -> dict[str, Any]:
+    """How far a download or a probe is, out of the last events of its job; may be empty.
+
+    Args:
+        events: in their order; those of a minute are enough.
+        at: now, seconds since 1970; without it, when the job last said something.
+
+    Returns:
+        The fields of the last event ``downloaded``; rates a second since the job began or went on,
+        over a minute at most, as `RATES` names them; ``left_s``, None where nothing moved lately;
+        ``at_rest``, whether all that is left waits for sites at rest.
+    """
     told = [event for event in events if event["event"] == "downloaded"]
     if not told:
         return {}
-    now, before = told[-1], told[max(0, len(told) - 10)]
-    span = now["time"] - before["time"]
-
-    def rate(name: str) -> float:
-        return max(0.0, (now[name] - before[name]) / span) if span > 0 else 0.0
-
-    per_second = rate("done")
+    now = told[-1]
+    at = max(now["time"], at or 0.0)
+    states = [event["time"] for event in events if event["event"] == "state"]
+    since = max((t for t in states if t <= now["time"]), default=0.0)
     left = now["total"] - now["done"]
+    # The last links are the slow ones: what a minute says of them would be too good.
+    slower = min(_rate("done", told, max(since, at - span), at) for span in (WINDOW_S, LATELY_S))
+    idle = now.get("active") == 0 or at - now["time"] > SILENT_S
     return {
         **now,
-        "links_per_s": per_second,
-        "pictures_per_s": rate("good"),
-        "bytes_per_s": rate("size_bytes"),
-        "left_s": left / per_second if per_second else None,
+        **{
+            name: _rate(field, told, max(since, at - WINDOW_S), at) for name, field in RATES.items()
+        },
+        "left_s": left / slower if slower else None,
+        "at_rest": idle and left > 0 and bool(now.get("n_resting")),
     }
 
 
-def _last(settings: Settings, kind: str, key: str, value: str) -> Path | None:
-    for run_dir in jobs.find_runs(settings.runs_dir, kind):
-        if jobs.read_config(run_dir)["memo"].get(key) == value:
-            return run_dir
-    return None
+def _rate(field: str, told: Sequence[Event], since: float, until: float) -> float:
+    """How much a field grows in a second; 0 where it does not."""
+    before = next((event for event in told if event["time"] >= since), told[-1])
+    span = until - before["time"]
+    grown = told[-1].get(field, 0) - before.get(field, 0)
+    return float(max(0.0, grown / span)) if span > 0 else 0.0
+
+
+def _start_one(
+    settings: Settings, kind: str, key: str, arguments: Sequence[str], memo: Mapping[str, Any]
+) -> Path:
+    """Start a job, unless one whose memo says the same under `key` is at work: then that one."""
+    settings.runs_dir.mkdir(parents=True, exist_ok=True)
+    # Two clicks, two tabs, two servers: whoever comes second finds the job of the first.
+    with FileLock(settings.runs_dir / f"{kind}.lock"):
+        last = jobs.last_run(settings.runs_dir, kind, key, memo[key])
+        if last is not None and jobs.is_live(last):
+            return last
+        run_dir = jobs.new_run_dir(settings.runs_dir, kind)
+        jobs.start(run_dir, arguments, memo)
+        return run_dir
+
+
+def _size(dataset: Dataset) -> int:
+    try:
+        return dataset.asked_for.stat().st_size
+    except OSError:
+        return 0

@@ -9,6 +9,7 @@ from facedet.i18n import gettext as _
 from facedet.vggface.query import Bars, Histogram, Statistics
 
 HEIGHT_PX = 260
+FUNNEL_TEXT_PX = 14
 _MARGIN = {"l": 8, "r": 8, "t": 44, "b": 8}
 
 
@@ -87,15 +88,41 @@ def lines_per_identity(found: Statistics) -> go.Figure:
 
 
 def funnel(steps: Sequence[tuple[str, int]]) -> go.Figure:
-    """How many are left at each step, from the first to the last."""
+    """How many are left at each step, from the first to the last, in per cent of the first.
+
+    Names stand above their bars and not beside them, so that they are whole on a phone, too.
+    """
+    counts = [n for _name, n in steps]
+    most = max(counts, default=0) or 1
+    shares = [100 * n / (counts[0] or 1) for n in counts]
     figure = _figure(_("From lines to photos that fit"))
-    figure.add_funnel(
-        y=[name for name, _n in steps],
-        x=[n for _name, n in steps],
-        textinfo="value+percent initial",
-        hovertemplate="%{y}: %{x:,}<extra></extra>",
+    figure.add_bar(
+        x=counts,
+        y=list(range(len(steps))),
+        customdata=[[name, share] for (name, _n), share in zip(steps, shares, strict=True)],
+        orientation="h",
+        width=0.5,
+        text=[f"{n:,} · {share:.0f} %" for n, share in zip(counts, shares, strict=True)],
+        textposition=["inside" if n > most / 2 else "outside" for n in counts],
+        insidetextanchor="start",
+        textfont={"size": FUNNEL_TEXT_PX},
+        constraintext="none",
+        cliponaxis=False,
+        hovertemplate="%{customdata[0]}: %{x:,} (%{customdata[1]:.1f} %)<extra></extra>",
     )
-    return figure.update_yaxes(automargin=True)
+    for k, (name, _n) in enumerate(steps):
+        figure.add_annotation(
+            x=0,
+            y=k - 0.26,
+            text=name,
+            font={"size": FUNNEL_TEXT_PX},
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+        )
+    figure.update_yaxes(visible=False, range=[len(steps) - 0.6, -0.75])
+    figure.update_xaxes(visible=False, range=[0, most])
+    return figure.update_layout(height=60 + 54 * len(steps))
 
 
 def _figure(title: str) -> go.Figure:

@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -37,10 +38,12 @@ from facedet.i18n import language
 HEARTBEAT_S = 2.0
 DEAD_AFTER_S = 10.0  # of silence: five missed heartbeats
 PAUSE_LOOK_S = 0.2
+TAIL_BYTES = 1 << 16
 
 State = Literal["starting", "running", "paused", "done", "stopped", "failed", "died"]
 Ask = Literal["", "pause", "stop"]
 FINAL: frozenset[State] = frozenset(("done", "stopped", "failed"))
+LIVE: frozenset[State] = frozenset(("starting", "running", "paused"))
 Event = Mapping[str, Any]
 
 
@@ -175,6 +178,41 @@ def find_runs(runs_dir: Path, kind: str) -> list[Path]:
     return sorted(found, reverse=True)
 
 
+def last_run(runs_dir: Path, kind: str, key: str, value: object) -> Path | None:
+    """The run of one kind whose memo has `value` under `key`: the newest at work, or the newest.
+
+    One at work comes first, for a newer one may have failed because that one is at work.
+    """
+    fitting = [run for run in find_runs(runs_dir, kind) if memo_of(run).get(key) == value]
+    return next((run for run in fitting if is_live(run)), fitting[0] if fitting else None)
+
+
+def memo_of(run_dir: Path) -> Mapping[str, Any]:
+    """The memo that `start` was given; empty where ``config.json`` is missing or damaged.
+
+    It is remembered: what looks for a run asks all of them, twice a second.
+    """
+    try:
+        return _memo(run_dir, (run_dir / "config.json").stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@lru_cache(maxsize=4096)
+def _memo(run_dir: Path, _mtime_ns: int) -> Mapping[str, Any]:
+    try:
+        memo: Mapping[str, Any] = read_config(run_dir)["memo"]
+    except JobError:
+        return {}
+    return memo
+
+
+def is_live(run_dir: Path) -> bool:
+    """Whether a process is at work in a run directory, or about to be."""
+    silent = _silent_for(run_dir / "heartbeat") > DEAD_AFTER_S
+    return not silent and _last_state(run_dir)[0] in LIVE
+
+
 def start(run_dir: Path, arguments: Sequence[str], memo: Mapping[str, Any] | None = None) -> None:
     """Run ``facedet <arguments> --run-dir <run_dir>`` as a process of its own.
 
@@ -250,6 +288,15 @@ def look(run_dir: Path, offset: int = 0) -> Look:
     if state not in FINAL and _silent_for(run_dir / "heartbeat") > DEAD_AFTER_S:
         state = "died"
     return Look(state, reason, tuple(events), offset)
+
+
+def recent(run_dir: Path, span: int = TAIL_BYTES) -> Look:
+    """`look` at the last `span` bytes of the events alone, however many there are before them."""
+    try:
+        size = (run_dir / "events.jsonl").stat().st_size
+    except OSError:
+        size = 0
+    return look(run_dir, max(0, size - span))
 
 
 def last_words(run_dir: Path) -> str:

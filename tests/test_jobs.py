@@ -131,6 +131,69 @@ def test_the_last_state_is_found_behind_many_long_events(run_dir: Path) -> None:
         assert look(run_dir).state == "running"
 
 
+def test_what_is_recent_is_the_end_of_the_events_whole_lines_only(run_dir: Path) -> None:
+    with Worker(run_dir) as worker:
+        for n in range(300):
+            worker.event("step", n=n, text="x" * 100)
+        now = jobs.recent(run_dir, span=1000)
+    assert now.state == "running"
+    assert [event["n"] for event in now.events][-1] == 299
+    assert 5 <= len(now.events) <= 10
+    assert now.offset == jobs.look(run_dir).offset - len(_last_line(run_dir))
+
+
+def _last_line(run_dir: Path) -> bytes:
+    return (run_dir / "events.jsonl").read_bytes().splitlines(keepends=True)[-1]
+
+
+def test_what_is_recent_of_nothing_is_nothing(tmp_path: Path) -> None:
+    assert jobs.recent(tmp_path / "nowhere").events == ()
+
+
+def a_run(runs: Path, name: str, memo: str = '{"dataset": "a"}', state: str = "running") -> Path:
+    run_dir = runs / f"download-{name}"
+    run_dir.mkdir(parents=True)
+    (run_dir / "config.json").write_text(f'{{"arguments": [], "memo": {memo}}}')
+    (run_dir / "events.jsonl").write_text(f'{{"event": "state", "time": 1, "state": "{state}"}}\n')
+    (run_dir / "heartbeat").touch()
+    return run_dir
+
+
+def test_the_run_at_work_comes_before_a_newer_one_that_is_not(tmp_path: Path) -> None:
+    at_work = a_run(tmp_path, "20260101-000001-a")
+    a_run(tmp_path, "20260101-000002-b", state="failed")
+    a_run(tmp_path, "20260101-000003-c", memo='{"dataset": "b"}')
+    assert jobs.last_run(tmp_path, "download", "dataset", "a") == at_work
+
+
+def test_of_runs_that_are_over_the_newest_is_the_last(tmp_path: Path) -> None:
+    a_run(tmp_path, "20260101-000001-a", state="stopped")
+    newest = a_run(tmp_path, "20260101-000002-b", state="failed")
+    assert jobs.last_run(tmp_path, "download", "dataset", "a") == newest
+    assert jobs.last_run(tmp_path, "download", "dataset", "c") is None
+
+
+def test_a_damaged_config_hides_no_other_run(tmp_path: Path) -> None:
+    good = a_run(tmp_path, "20260101-000001-a")
+    a_run(tmp_path, "20260101-000002-b", memo="no JSON")
+    assert jobs.last_run(tmp_path, "download", "dataset", "a") == good
+
+
+def test_a_silent_run_is_not_at_work(tmp_path: Path) -> None:
+    run_dir = a_run(tmp_path, "20260101-000001-a")
+    assert jobs.is_live(run_dir)
+    old = time.time() - 2 * jobs.DEAD_AFTER_S
+    os.utime(run_dir / "heartbeat", (old, old))
+    assert not jobs.is_live(run_dir)
+
+
+def test_a_config_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_dir = a_run(tmp_path, "20260101-000001-a")
+    assert jobs.memo_of(run_dir) == {"dataset": "a"}
+    monkeypatch.setattr(jobs, "read_config", None)
+    assert jobs.memo_of(run_dir) == {"dataset": "a"}
+
+
 def test_a_killed_process_leaves_whole_events_and_can_be_followed(run_dir: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from facedet.jobs import Worker\n"

@@ -6,7 +6,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from heapq import nlargest
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +16,19 @@ from facedet.cli.output import Meter, as_job, check_destination, say, warn, writ
 from facedet.download import report
 from facedet.download.engine import Ask, Progress, Settings
 from facedet.download.hosts import Manners
+from facedet.download.labels import PROBLEMS, set_aside_edits
 from facedet.download.ledger import Ledger
 from facedet.download.links import read_links
 from facedet.download.outcome import ERROR_CLASSES, ErrorClass
-from facedet.download.run import (
-    Network,
-    alone,
-    download,
-    open_dataset,
-    probe,
-    take_up_again,
-)
+from facedet.download.probe import Probe, probe
+from facedet.download.run import Network, download, opened, take_up_again
 from facedet.errors import UsageError
 from facedet.files import write_atomically
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.images import Limits
 from facedet.jobs import Stopped, Worker
+from facedet.labels.table import Problem
 from facedet.settings import load_settings
 
 if TYPE_CHECKING:
@@ -38,7 +36,10 @@ if TYPE_CHECKING:
 
 MOST_WORKERS = 512
 EVENT_EVERY_S = 1.0
-MOST_RESTING = 5  # named in an event: thousands of events with hundreds of names would be large
+# Named in an event: thousands of events with hundreds of names would be large.
+MOST_RESTING = 5
+MOST_FAILING = 8
+MOST_TOLD = 10  # broken lines, on a terminal
 
 
 def add_parser(commands: "Subparsers") -> None:
@@ -82,9 +83,8 @@ def run(options: argparse.Namespace) -> int:
     if options.allow_private:
         warn(_("addresses of this computer and of private networks are allowed"))
     network = Network(allow_private=options.allow_private)
-    if options.probe:
-        return _probe(options, network)
-    return as_job(options.run_dir, lambda worker: _download(options, network, worker))
+    work = _probe if options.probe else _download
+    return as_job(options.run_dir, lambda worker: work(options, network, worker))
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -117,56 +117,66 @@ def _classes(text: str | None) -> list[ErrorClass]:
     return [name for name in ERROR_CLASSES if name in wanted]
 
 
-def _probe(options: argparse.Namespace, network: Network) -> int:
-    links, _problems = read_links(options.labels)
-    found = probe(links, options.probe, network, options.seed)
+def _probe(options: argparse.Namespace, network: Network, worker: Worker | None) -> int:
+    stopper = _Stopper(worker)
+    with Meter(_("trying"), worker, "downloaded", unit=_("links")) as meter:
+        found = probe(
+            read_links(options.labels).links,
+            options.probe,
+            _settings(options),
+            network,
+            seed=options.seed,
+            report=_reporter(meter, worker),
+            asked=stopper.asked,
+        )
+    if found is None:
+        return _ended_by_stop(worker, _("stopped; a part of the sample would mislead"))
+    expected = ("expected_photos", "expected_bytes", "expected_seconds")
+    told = asdict(found) | {name: getattr(found, name) for name in expected}
+    if worker:
+        worker.event("summary", **told)
     if options.json:
-        write_json(asdict(found), options.json)
-    if options.json != "-":
-        say(
-            _(
-                "{good:,} of {tried:,} links gave a picture: {rate:.1f} % "
-                "(95 % interval {low:.1f} to {high:.1f} %)"
-            ).format(
-                good=found.good,
-                tried=found.tried,
-                rate=100 * found.rate,
-                low=100 * found.low,
-                high=100 * found.high,
-            )
-        )
-        say(
-            _("all {n:,}: about {photos:,.0f} photos, {mb:,.0f} MB, {minutes:.1f} minutes").format(
-                n=found.total,
-                photos=found.expected_photos,
-                mb=found.expected_bytes / 1e6,
-                minutes=found.expected_seconds / 60,
-            )
-        )
+        write_json(told, options.json)
+    if options.json != "-" and worker is None:
+        _report_probe(found)
     return 0
 
 
+def _report_probe(found: Probe) -> None:
+    say(
+        _(
+            "{good:,} of {tried:,} links gave a picture: {rate:.1f} % "
+            "(95 % interval {low:.1f} to {high:.1f} %)"
+        ).format(
+            good=found.good,
+            tried=found.tried,
+            rate=100 * found.rate,
+            low=100 * found.low,
+            high=100 * found.high,
+        )
+    )
+    say(
+        _("all {n:,}: about {photos:,.0f} photos, {mb:,.0f} MB, {minutes:.1f} minutes").format(
+            n=found.total,
+            photos=found.expected_photos,
+            mb=found.expected_bytes / 1e6,
+            minutes=found.expected_seconds / 60,
+        )
+    )
+
+
 def _download(options: argparse.Namespace, network: Network, worker: Worker | None) -> int:
-    retry = _classes(options.retry)
-    with alone(options.out):
-        return _download_alone(options, network, worker, retry)
-
-
-def _download_alone(
-    options: argparse.Namespace,
-    network: Network,
-    worker: Worker | None,
-    retry: Sequence[ErrorClass],
-) -> int:
     quiet = options.json == "-" or worker is not None
+    retry = _classes(options.retry)
     stopper = _Stopper(worker)
-    ledger, problems = open_dataset(options.labels, options.out)
-    with ledger, Meter(_("downloading"), worker, "downloaded", unit=_("links")) as meter:
+    with (
+        opened(options.labels, options.out) as (ledger, table),
+        Meter(_("downloading"), worker, "downloaded", unit=_("links")) as meter,
+    ):
         if not quiet:
-            for problem in problems[:10]:
-                warn(f"{options.labels.name} line {problem.line}: {problem.reason}")
+            _warn_of(table.problems, options)
         if worker:
-            worker.event("plan", dataset=str(options.out), problems=len(problems))
+            worker.event("plan", dataset=str(options.out), problems=len(table.problems))
         done = download(
             options.out,
             ledger,
@@ -180,15 +190,40 @@ def _download_alone(
         result = _result(ledger, done, options)
     if worker:
         worker.event("summary", **result)
-        if stopper.asked() == "stop":
-            raise Stopped  # a stop that was asked for ends as one
     if options.json:
         write_json(result, options.json)
     if not quiet:
         _report(result)
-    if stopper.stopped:
-        warn(_("stopped; what is done is kept, and the same command goes on"))
-    return int(stopper.stopped)
+    if stopper.asked() == "stop":
+        text = _("stopped; what is done is kept, and the same command goes on")
+        return _ended_by_stop(worker, text)
+    return int(result.get("wrong", 0) > 0)
+
+
+def _ended_by_stop(worker: Worker | None, text: str) -> int:
+    """What was asked for on the page ends as it does for every job; Ctrl-C is told, too."""
+    if worker:
+        raise Stopped
+    warn(text)
+    return 1
+
+
+def _warn_of(problems: Sequence[Problem], options: argparse.Namespace) -> None:
+    for problem in problems[:MOST_TOLD]:
+        warn(f"{options.labels.name} line {problem.line}: {problem.reason}")
+    if len(problems) > MOST_TOLD:
+        warn(
+            _("and {n:,} more lines that cannot be used; all are in {path}").format(
+                n=len(problems) - MOST_TOLD, path=options.out / PROBLEMS
+            )
+        )
+    kept = set_aside_edits(options.out)
+    if kept is not None:
+        warn(
+            _(
+                "labels.csv has been changed; it is written anew, and yours is kept as {name}"
+            ).format(name=kept.name)
+        )
 
 
 def _only(
@@ -251,14 +286,20 @@ def _reporter(meter: Meter, worker: Worker | None) -> Callable[[Progress], None]
             now - last[0] >= EVENT_EVERY_S and (progress.done != last[1] or progress.active)
         ):
             last[:] = now, progress.done
-            resting = sorted(progress.resting.items(), key=lambda pair: -pair[1])
-            told = asdict(progress) | {
-                "resting": dict(resting[:MOST_RESTING]),
-                "n_resting": len(resting),
-            }
-            worker.event("downloaded", **told)
+            worker.event("downloaded", **_told(progress))
 
     return report_to
+
+
+def _told(progress: Progress) -> dict[str, Any]:
+    """The progress as an event, short however many sites there are."""
+    told = {each.name: getattr(progress, each.name) for each in fields(progress)}
+    return told | {
+        "resting": dict(nlargest(MOST_RESTING, progress.resting.items(), key=itemgetter(1))),
+        "n_resting": len(progress.resting),
+        "failing_hosts": dict(progress.failing_hosts.most_common(MOST_FAILING)),
+        "failing_identities": dict(progress.failing_identities.most_common(MOST_FAILING)),
+    }
 
 
 def _result(ledger: Ledger, done: Progress, options: argparse.Namespace) -> dict[str, Any]:
@@ -266,7 +307,8 @@ def _result(ledger: Ledger, done: Progress, options: argparse.Namespace) -> dict
         "dataset": str(options.out),
         "this_run": {"links": done.done, "pictures": done.good, "bytes": done.size_bytes},
         "funnel": {step.name: step.n for step in report.funnel(ledger)},
-        "errors": {row.error_class: row.n for row in report.by_class(ledger)},
+        "errors": ledger.counts().failed,
+        "failures": [asdict(row) for row in report.by_class(ledger)],
         "work_seconds": done.seconds,
     }
     if options.truth:
@@ -282,8 +324,8 @@ def _result(ledger: Ledger, done: Progress, options: argparse.Namespace) -> dict
 def _report(result: dict[str, Any]) -> None:
     for name, n in result["funnel"].items():
         say(f"{n:10,}  {name}")
-    for error_class, n in result["errors"].items():
-        say(f"{n:10,}  {error_class}: {report.explain(error_class)}")
+    for row in result["failures"]:
+        say(f"{row['n']:10,}  {row['error_class']}: {row['meaning']}")
     for fault, verdicts in result.get("confusion", {}).items():
         told = ", ".join(f"{verdict} {n:,}" for verdict, n in verdicts.items())
         say(f"{fault:>18}  {told}")

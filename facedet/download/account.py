@@ -101,11 +101,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """From the lines of the table to labels that fit; each step counts URLs, and never grows.
+    """From the lines of the table to labels that fit; no step is larger than the one before.
 
     Args:
-        lines: links, the only number that is not of unique URLs.
-        urls: unique ones.
+        lines: rows of the table; several faces of one photo are several. Where nobody noted them,
+            links.
+        usable: of these, the rows with a link that can be used.
+        urls: different addresses, however they are spelled; from here on these are counted.
         tried: that have come to something.
         answered: by any HTTP answer.
         pictures: that are on disk.
@@ -113,6 +115,7 @@ class Funnel:
     """
 
     lines: int
+    usable: int
     urls: int
     tried: int
     answered: int

@@ -39,6 +39,14 @@ MAX_URL_CHARACTERS = 8192
 MAX_HOST_CHARACTERS = 253  # RFC 1035, 2.3.4, without the last dot
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+# The ordinary address, which `check_url` would give back as it is. Of millions nearly all are
+# ordinary; whatever this does not know goes the long way.
+_IN_PATH = r"A-Za-z0-9!$%&'()*+,\-./:;=@\[\]^_|~"
+PLAIN = re.compile(
+    r"https?://(?=[^/:]{1,253}[/:])(?P<host>(?:[a-z0-9_-]{1,63}\.)*[a-z][a-z0-9_-]{0,62})"
+    rf"(?::[1-9][0-9]{{3}})?/[{_IN_PATH}]*(?:\?[?{_IN_PATH}]+)?"
+)
+
 # The IANA special-purpose registries (RFC 6890 and later); the first that fits decides. Python's
 # own `is_global` is not used: its answers changed between versions.
 _GROUPS_V4: tuple[tuple[_Group, tuple[str, ...]], ...] = (
@@ -125,6 +133,22 @@ def check_url(url: str) -> SplitResult:
     host = _checked_host(parts)
     netloc = host if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{host}:{port}"
     return SplitResult(parts.scheme, netloc, _quoted(parts.path) or "/", _quoted(parts.query), "")
+
+
+def canonical(url: str) -> str:
+    """The one spelling of all that lead to the same place, by which links are told apart.
+
+    That of `check_url`, so neither case of the host nor its last dot, a port that goes without
+    saying or a fragment make another address. What cannot be asked stays as it is, without white
+    space around it.
+    """
+    if PLAIN.fullmatch(url):
+        return url
+    text = url.strip()
+    try:
+        return check_url(text).geturl()
+    except ValueError:
+        return text
 
 
 def check_characters(url: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import zlib
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -14,15 +15,19 @@ from facedet.download.endings import NETWORK_ERRORS, EndedError, within_body
 from facedet.errors import shown_name
 from facedet.i18n import gettext as _
 
-MOST_WAIT_S = 3600.0
+MOST_WAIT_S = 7 * 86_400.0
 MOST_MEMBERS = 1000  # a gzip file may be several, one after the other; each costs time
 # What is read of a page that nobody wants, so that its connection can be used again.
 REST_BYTES = 1 << 16
 REST_S = 1.0
+LARGE_BYTES = 4_000_000  # few photos are; of those, only some are read at the same time
 
 
 async def read_body(
-    response: aiohttp.ClientResponse, max_bytes: int, between_bytes_s: float
+    response: aiohttp.ClientResponse,
+    max_bytes: int,
+    between_bytes_s: float,
+    large: asyncio.Semaphore,
 ) -> bytes:
     """The whole body, unpacked.
 
@@ -30,6 +35,7 @@ async def read_body(
         response: its head has come.
         max_bytes: of what is sent, and of what comes out of it.
         between_bytes_s: the longest pause.
+        large: held while a body of more than `LARGE_BYTES` is read.
 
     Raises:
         EndedError: `too_large`, `truncated`, `timeout`, or `not_an_image` for a packing that is
@@ -44,15 +50,19 @@ async def read_body(
         connection.read_timeout = between_bytes_s
         connection.start_timeout()
     pieces: list[bytes] = []
-    came = 0
-    try:
-        while piece := await response.content.readany():
-            came += len(piece)
-            if came > max_bytes:
-                raise too_large(max_bytes)
-            pieces.append(unpack.feed(piece))
-    except NETWORK_ERRORS as error:
-        raise within_body(error) from error
+    came = size = 0
+    async with AsyncExitStack() as held:
+        try:
+            while piece := await response.content.readany():
+                came += len(piece)
+                if came > max_bytes:
+                    raise too_large(max_bytes)
+                pieces.append(unpack.feed(piece))
+                before, size = size, size + len(pieces[-1])
+                if before <= LARGE_BYTES < size:
+                    await held.enter_async_context(large)
+        except NETWORK_ERRORS as error:
+            raise within_body(error) from error
     # Where only the end of the connection ends the body, a broken one looks like an end.
     broken = connection is not None and isinstance(connection.exception(), aiohttp.ClientOSError)
     if broken and _until_close(response):
@@ -71,7 +81,7 @@ async def leave(response: aiohttp.ClientResponse) -> None:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """How long Retry-After asks to wait, 0-3600 seconds; None where it does not (RFC 9110, 10.2.3).
+    """How long Retry-After asks to wait, 0 s to a week; None where it does not (RFC 9110, 10.2.3).
 
     Args:
         headers: of the answer.

@@ -5,9 +5,10 @@ threads, and its hooks let `guard` decide where it connects.
 """
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -46,6 +47,7 @@ WITHOUT_BODY = frozenset((204, 205, 304))
 MAX_HEADER_LINES = 128
 TRIES_ON_KEPT = 3  # connections that turn out to have ended while nobody used them
 READ_BYTES = 1 << 16  # twice as many may wait to be taken
+LARGE_AT_ONCE = 16  # bodies beyond `body.LARGE_BYTES`: without a bound, they could fill the memory
 _KNOWN = frozenset(status.value for status in HTTPStatus)
 _NEVER_CEIL = 1e9  # aiohttp rounds long waits up to whole seconds otherwise
 
@@ -76,14 +78,31 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-@dataclass(slots=True)
-class _Trip:
-    """How far an attempt has come."""
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """An attempt on its way: which address is next, and how it came there.
+
+    Args:
+        url: asked next.
+        status: of the answer that led here; None at the beginning.
+        network: that answer's; a redirect never leads further inwards.
+        asked: the addresses that were asked so far.
+        seconds: that they took together, without what the caller let pass between two.
+    """
 
     url: str
     status: int | None = None
     network: Network | None = None
-    seen: set[str] = field(default_factory=set)
+    asked: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """The last address of a hop and what it answered, for the account of a failure."""
+
+    url: str
+    status: int | None
 
 
 class Client:
@@ -121,6 +140,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._turns = asyncio.Semaphore(self._connections)
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._names = Names(self._resolve, self._connections, self._limits.first_byte_s)
         self._doors = Doors(2 * self._connections)
         return self
@@ -138,11 +158,22 @@ class Client:
 
     async def fetch(self, url: str) -> Fetched | Failed:
         """One attempt at a link, its redirects included; raises nothing for what others do."""
-        trip = _Trip(url)
+        answer: Fetched | Failed | Trip = Trip(url)
+        while isinstance(answer, Trip):
+            answer = await self.hop(answer)
+        return answer
+
+    async def hop(self, trip: Trip) -> Fetched | Failed | Trip:
+        """One request of an attempt; where the answer is a redirect, the trip that goes on there.
+
+        Who asks hop by hop can be polite to each host that a link leads to.
+        """
+        began = time.monotonic()
+        place = _Place(trip.url, trip.status)
         async with self._turns:
             try:
-                async with asyncio.timeout(self._limits.total_s):
-                    return await self._travel(trip)
+                async with asyncio.timeout(self._limits.total_s - trip.seconds):
+                    answer = await self._hop(trip, place)
             except EndedError as end:
                 failed = end
             except TimeoutError:
@@ -150,25 +181,49 @@ class Client:
                     "timeout",
                     _("not done after {n:g} seconds").format(n=self._limits.total_s),
                 )
-        return Failed(failed.error_class, failed.note, trip.status, trip.url, failed.retry_after_s)
-
-    async def _travel(self, trip: _Trip) -> Fetched:
-        for _hop in range(self._limits.max_redirects + 1):
-            parts = _checked(trip.url)
-            trip.url = parts.geturl()
-            if trip.url in trip.seen:
-                raise EndedError("redirect_loop", _("redirects lead back to where they began"))
-            trip.seen.add(trip.url)
-            way = await self._way(parts, trip.network)
-            trip.network = way.network
-            body = await self._hop(trip, way)
-            if body is not None:
-                assert trip.status is not None
-                return Fetched(body, trip.status, trip.url)
-        raise EndedError(
-            "redirect_loop",
-            _("more than {n} redirects").format(n=self._limits.max_redirects),
+            else:
+                if isinstance(answer, Trip):
+                    return replace(answer, seconds=trip.seconds + time.monotonic() - began)
+                return answer
+        return Failed(
+            failed.error_class, failed.note, place.status, place.url, failed.retry_after_s
         )
+
+    async def _hop(self, trip: Trip, place: _Place) -> Fetched | Trip:
+        parts = _checked(trip.url)
+        place.url = url = parts.geturl()
+        way = await self._way(parts, trip.network)
+        response = await self._ask(url, way)
+        place.status = response.status
+        try:
+            _check_head(response, self._limits.max_header_bytes)
+            if response.status in REDIRECTS and "Location" in response.headers:
+                place.url = _joined(url, response.headers["Location"])
+                await leave(response)
+                asked = (*trip.asked, url)
+                place.url = self._next(place.url, asked)
+                return Trip(place.url, response.status, way.network, asked)
+            if refusal := _refusal(response):
+                await leave(response)
+                raise refusal
+            body = await read_body(
+                response, self._limits.max_bytes, self._limits.between_bytes_s, self._large
+            )
+            return Fetched(body, response.status, url)
+        finally:
+            response.close()  # What was read to its end has given its connection back already.
+
+    def _next(self, url: str, asked: tuple[str, ...]) -> str:
+        """Where a redirect leads, if one may go on there."""
+        url = _checked(url).geturl()
+        if url in asked:
+            raise EndedError("redirect_loop", _("redirects lead back to where they began"))
+        if len(asked) > self._limits.max_redirects:
+            raise EndedError(
+                "redirect_loop",
+                _("more than {n} redirects").format(n=self._limits.max_redirects),
+            )
+        return url
 
     async def _way(self, parts: SplitResult, came_from: Network | None) -> Way:
         host = parts.hostname or ""
@@ -176,23 +231,6 @@ class Client:
         ip = literal_ip(host)
         addresses = ((ip, port),) if ip else await self._names.look_up(host, port)
         return judged(addresses, came_from, self._allow_private)
-
-    async def _hop(self, trip: _Trip, way: Way) -> bytes | None:
-        """The body of one answer; None where it is a redirect, which `trip` then leads to."""
-        response = await self._ask(trip.url, way)
-        trip.status = response.status
-        try:
-            _check_head(response, self._limits.max_header_bytes)
-            if response.status in REDIRECTS and "Location" in response.headers:
-                trip.url = _joined(trip.url, response.headers["Location"])
-                await leave(response)
-                return None
-            if refusal := _refusal(response):
-                await leave(response)
-                raise refusal
-            return await read_body(response, self._limits.max_bytes, self._limits.between_bytes_s)
-        finally:
-            response.close()  # What was read to its end has given its connection back already.
 
     async def _ask(self, url: str, way: Way) -> aiohttp.ClientResponse:
         """One request; its answer as soon as the head has come."""

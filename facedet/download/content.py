@@ -5,6 +5,7 @@ Neither the address's suffix nor the server's content type is asked: both lie.
 
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -26,6 +27,7 @@ MIN_SIDE_PX = 4.0
 # How alike must pictures be spread over a host's addresses to be its "image removed".
 PLACEHOLDER_URLS, PLACEHOLDER_PEOPLE = 3, 3
 PLACEHOLDER_URLS_ALONE = 5
+SAME_PLACE = 0.5  # of the smaller face: two people's labels never share so much of one photo
 
 _LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _OUTER_BOXES = frozenset((b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid"))
@@ -96,14 +98,47 @@ def label_fits(box_xyxy: Box, image_wh: tuple[int, int]) -> bool:
     return inside >= MIN_INSIDE * sides[0] * sides[1]
 
 
-def is_placeholder(n_urls: int, n_identities: int) -> bool:
-    """Whether one picture at so many addresses of a host, for so many people, is a placeholder.
+def is_placeholder(n_urls: int, n_identities: int, n_misfit: int) -> bool:
+    """Whether one picture at so many addresses of a site, for so many people, is a placeholder.
 
     Two addresses of one picture are ordinary: sites copy their own. The same picture of three
-    people, or at five addresses, says "image removed".
+    people says "image removed", unless it shows all three: then no label contradicts it. At five
+    addresses it is one whatever the labels say.
+
+    Args:
+        n_misfit: labels that cannot be true of this picture, see `count_misfits`.
     """
-    several = n_urls >= PLACEHOLDER_URLS and n_identities >= PLACEHOLDER_PEOPLE
-    return several or n_urls >= PLACEHOLDER_URLS_ALONE
+    if n_urls >= PLACEHOLDER_URLS_ALONE:
+        return True
+    return n_urls >= PLACEHOLDER_URLS and n_identities >= PLACEHOLDER_PEOPLE and n_misfit > 0
+
+
+def count_misfits(labels: Sequence[tuple[str, Box | None]], image_wh: tuple[int, int]) -> int:
+    """How many labels cannot be true of one picture that is said to show all of them.
+
+    One that is missing, one that does not fit, and one where another person is labelled: in a photo
+    of a group the faces lie apart. The labels of a placeholder were drawn in other photos, know
+    nothing of each other, and mostly lie in the middle.
+
+    Args:
+        labels: who, and the box in pixels.
+        image_wh: of the picture, upright.
+    """
+    return sum(
+        box is None
+        or not label_fits(box, image_wh)
+        or any(who != other and _in_one_place(box, face) for other, face in labels)
+        for who, box in labels
+    )
+
+
+def _in_one_place(a: Box, b: Box | None) -> bool:
+    """Whether half of the smaller box, or more, lies in the other."""
+    if b is None:
+        return False
+    shared_w, shared_h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return shared_w > 0 and shared_h > 0 and shared_w * shared_h >= SAME_PLACE * smaller
 
 
 def is_cut_off(body: bytes) -> bool:

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 from facedet.download.account import Outcome
-from facedet.download.client import Client
+from facedet.download.client import Client, Trip
 from facedet.download.content import examine
 from facedet.download.folder import store_picture
 from facedet.download.hosts import Hosts, Manners
@@ -22,6 +23,7 @@ from facedet.download.ledger import Ledger
 from facedet.download.links import Link, host_of
 from facedet.download.outcome import Failed, Fetched
 from facedet.download.pace import Pace
+from facedet.download.room import check_reserve
 from facedet.images import Limits as ImageLimits
 
 FLUSH_S = 0.25
@@ -34,6 +36,25 @@ KINDS_OF_WORK = ("network", "decode", "disk", "ledger")
 
 Ask = Literal["", "pause", "stop"]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One request on behalf of a link: to the link itself, or where it was redirected to.
+
+    Args:
+        host: that is asked, by whose manners it goes.
+    """
+
+    link: Link
+    trip: Trip
+    host: str
+
+    @classmethod
+    def to(cls, link: Link, trip: Trip | None = None) -> Self:
+        """The request that is next on this trip; by default the first."""
+        trip = trip or Trip(link.url)
+        return cls(link, trip, host_of(trip.url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +81,7 @@ class Progress:
         done: settled: a picture, or a failure that is not tried again.
         good: pictures.
         size_bytes: of all bodies.
-        errors: failures by class.
+        errors, failing_hosts, failing_identities: failures by class, by the link's host, by person.
         active: requests at this moment.
         workers: how many there may be now.
         resting: hosts that are left alone, and for how many seconds yet.
@@ -71,7 +92,9 @@ class Progress:
     done: int = 0
     good: int = 0
     size_bytes: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
+    errors: Counter[str] = field(default_factory=Counter)
+    failing_hosts: Counter[str] = field(default_factory=Counter)
+    failing_identities: Counter[str] = field(default_factory=Counter)
     active: int = 0
     workers: int = 0
     resting: dict[str, float] = field(default_factory=dict)
@@ -101,7 +124,7 @@ class Download:
     ) -> None:
         self._dataset, self._ledger, self._client = dataset, ledger, client
         self._settings, self._report, self._asked = settings, report, asked
-        self._hosts: Hosts[Link] = Hosts(lambda link: host_of(link.url), settings.manners)
+        self._hosts: Hosts[Errand] = Hosts(attrgetter("host"), settings.manners)
         self._pace = Pace(settings.workers)
         self._attempts: Counter[str] = Counter()
         self._outcomes: list[Outcome] = []
@@ -117,7 +140,7 @@ class Download:
         for the next run.
 
         Raises:
-            DiskError: the disk is full or broken.
+            DiskError: the disk is nearly full, or broken.
         """
         self.progress.total = total
         self._decoders = ThreadPoolExecutor(DECODERS, "decode")
@@ -140,13 +163,13 @@ class Download:
             now = time.monotonic()
             if now >= look_at:
                 look_at, asked = now + LOOK_S, self._asked()
+                check_reserve(self._dataset)
                 self._tell()
             if asked == "stop":
                 return
             exhausted = exhausted or self._top_up(links)
-            for link, failed in self._hosts.unasked():
-                attempts = self._attempts.pop(link.url, 0)
-                self._note(Outcome.of_failure(link.url, failed, attempts))
+            for errand, failed in self._hosts.unasked():
+                self._settle(errand.link, failed)
             held_back = asked == "pause" or self._start_some(now)
             if now >= flush_at:
                 await self._flush()
@@ -162,7 +185,7 @@ class Download:
             link = next(links, None)
             if link is None:
                 return True
-            self._hosts.add(link)
+            self._hosts.add(Errand.to(link))
         return False
 
     def _start_some(self, now: float) -> bool:
@@ -174,9 +197,9 @@ class Download:
         while (
             moving < self._pace.limit
             and len(self._tasks) < self._settings.workers
-            and (link := self._hosts.take(now)) is not None
+            and (errand := self._hosts.take(now)) is not None
         ):
-            self._tasks[asyncio.create_task(self._try(link))] = now
+            self._tasks[asyncio.create_task(self._try(errand))] = now
             moving += 1
         full = moving >= self._pace.limit or len(self._tasks) >= self._settings.workers
         self._pace.tick(now, self.progress.done, busy=full)
@@ -197,29 +220,36 @@ class Download:
             del self._tasks[task]
             task.result()  # raises where the disk did not take a picture: that ends the run
 
-    async def _try(self, link: Link) -> None:
-        """One attempt at one link, and its outcome unless it will be tried again."""
-        self._attempts[link.url] += 1
-        attempts = self._attempts[link.url]
+    async def _try(self, errand: Errand) -> None:
+        """One request, and what follows from it: a picture, a redirect, another try, a failure."""
+        link = errand.link
+        self._attempts[link.url] += not errand.trip.asked  # a redirect belongs to its attempt
         try:
-            answer = await self._timed("network", self._client.fetch(link.url))
+            answer = await self._timed("network", self._client.hop(errand.trip))
+            now = time.monotonic()
             failed = answer if isinstance(answer, Failed) else None
-            if self._hosts.done(link, time.monotonic(), failed, attempts):
-                return
-            outcome = await self._outcome(link, answer, attempts)
+            self._hosts.done(errand, now, failed)
+            if isinstance(answer, Fetched):
+                self._note(link, await self._kept(link, answer))
+            elif isinstance(answer, Trip):
+                self._hosts.add_later(Errand.to(link, answer), now)
+            elif not self._hosts.again(
+                errand, Errand.to(link), now, answer, self._attempts[link.url]
+            ):
+                self._settle(link, answer)
         finally:
             self._something_ended.set()
-        del self._attempts[link.url]
-        self._note(outcome)
 
-    async def _outcome(self, link: Link, answer: Fetched | Failed, attempts: int) -> Outcome:
-        if isinstance(answer, Failed):
-            return Outcome.of_failure(link.url, answer, attempts)
+    def _settle(self, link: Link, failed: Failed) -> None:
+        self._note(link, Outcome.of_failure(link.url, failed, self._attempts[link.url]))
+
+    async def _kept(self, link: Link, fetched: Fetched) -> Outcome:
         task: asyncio.Task[None] | None = asyncio.current_task()
+        attempts = self._attempts[link.url]
         self._keeping.add(task)
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._decoders, self._keep, link, answer, attempts)
+            return await loop.run_in_executor(self._decoders, self._keep, link, fetched, attempts)
         finally:
             self._keeping.discard(task)
 
@@ -236,15 +266,18 @@ class Download:
         self.progress.seconds["disk"] += time.perf_counter() - decoded
         return Outcome.of_picture(link.url, fetched, picture, path, attempts)
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, link: Link, outcome: Outcome) -> None:
+        """Count what a link has come to; the ledger gets it with the next flush."""
+        del self._attempts[link.url]
         self._outcomes.append(outcome)
         self.progress.done += 1
         self.progress.size_bytes += outcome.bytes or 0
         if outcome.error_class is None:
             self.progress.good += 1
         else:
-            known = self.progress.errors.get(outcome.error_class, 0)
-            self.progress.errors[outcome.error_class] = known + 1
+            self.progress.errors[outcome.error_class] += 1
+            self.progress.failing_hosts[host_of(link.url)] += 1
+            self.progress.failing_identities[link.identity] += 1
 
     async def _flush(self) -> None:
         """Write what was settled into the ledger, in a thread: the disk may be slow."""

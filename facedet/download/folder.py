@@ -7,6 +7,7 @@
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,19 +80,54 @@ def drop_copies(dataset: Path, copies: Iterable[tuple[str, str]]) -> int:
     return n
 
 
-def drop_parts(dataset: Path) -> int:
-    """Take away what a killed process has half written; returns how many files."""
-    folders = [*dataset.glob("images/*"), dataset / PLACEHOLDERS]
-    parts = [
-        path
-        for folder in folders
-        if folder.is_dir()
-        for path in folder.glob(".*.part")
-        if _PART.fullmatch(path.name)
-    ]
-    for path in parts:
-        path.unlink(missing_ok=True)
-    return len(parts)
+def folders_of(dataset: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder that pictures are written to, relative to the dataset, and its files' names.
+
+    Each is listed once, and no file is looked at.
+
+    Raises:
+        DiskError: a folder cannot be listed.
+    """
+    people = _listed(dataset / "images", folders=True)
+    for folder in (*(f"images/{name}" for name in people), PLACEHOLDERS):
+        yield folder, _listed(dataset / folder)
+
+
+def _listed(folder: Path, *, folders: bool = False) -> list[str]:
+    """Names of the files in a folder, or of the folders; none where there is no such folder.
+
+    Only those that could be ours: we write none that cannot be printed.
+    """
+    if not folder.is_dir():
+        return []
+    with writes(folder.name), os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if entry.is_dir() == folders]
+    return [name for name in found if name.isprintable()]
+
+
+def is_part(name: str) -> bool:
+    """Whether a file of this name is what a killed process has half written."""
+    return _PART.fullmatch(name) is not None
+
+
+def photo_of(name: str) -> str:
+    """The photo's name that a picture's file has here; "" where it is none of ours."""
+    photo_id, _dot, suffix = name.rpartition(".")
+    return photo_id if suffix in SUFFIXES else ""
+
+
+def drop(paths: Iterable[Path]) -> int:
+    """Take files away; returns how many.
+
+    Raises:
+        DiskError: the disk does not let them go.
+    """
+    n = 0
+    for path in paths:
+        with writes(path.name):
+            path.unlink(missing_ok=True)
+        n += 1
+    return n
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """Whose turn it is: politeness to each host, and patience with what fails.
 
-Pure bookkeeping with the time handed in, so that every rule can be tested without waiting.
+A redirect is a request of its own, which takes its turn at the host that it leads to: many sites
+may send to one. Pure bookkeeping with the time handed in, so that every rule can be tested without
+waiting.
 """
 
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +36,8 @@ class Manners:
         attempts: tries of one link, where its failure may pass.
         backoff_s: before the second try; doubled for each further one, and up to half as long
             again by chance, so that many do not come back together.
-        most_wait_s: longest wait that a server may ask for and get.
+        most_wait_s: longest wait that a server may ask for and get within a run. A host that asks
+            for more is not asked again: its other links end unasked, for a later run.
         rest_after: failures in a row after which a host rests.
         rest_s: first rest; doubled each time up to `most_wait_s`.
         rests: so many without an answer in between, and the host is given up: its other links end
@@ -67,10 +71,10 @@ class _Host(Generic[Item]):
 
 
 class Hosts(Generic[Item]):
-    """Deals out links so that no host is asked too much at once.
+    """Deals out requests so that no host is asked too much at once.
 
     Args:
-        host_of: the host that a link's request goes to.
+        host_of: the host that a request goes to.
         manners: the rules.
         rng: for the chance in back-off; seeded, a run can be repeated.
     """
@@ -88,22 +92,26 @@ class Hosts(Generic[Item]):
         self.pending = 0
 
     def add(self, item: Item) -> None:
-        """Another link to ask for."""
+        """Another request, behind those that its host has already."""
         host = self._host(item)
-        if host.given_up is not None:
-            self._unasked.append((item, host.given_up))
-            return
-        host.waiting.append(item)
-        self.pending += 1
-        self._queue(host)
+        if self._may_join(host, item):
+            host.waiting.append(item)
+            self._queue(host)
+
+    def add_later(self, item: Item, due: float) -> None:
+        """A request that is due at a moment, and then goes before those that merely wait."""
+        host = self._host(item)
+        if self._may_join(host, item):
+            heapq.heappush(host.later, (due, next(self._count), item))
+            self._queue(host)
 
     def unasked(self) -> list[tuple[Item, Failed]]:
-        """Links of hosts that were given up since the last call, and what to say of them."""
+        """Requests to hosts that were given up since the last call, and what to say of them."""
         found, self._unasked = self._unasked, []
         return found
 
     def take(self, now: float) -> Item | None:
-        """The next link that may be asked for now; None where all must wait."""
+        """The next request that may be made now; None where all must wait."""
         while self._heap and self._heap[0][0] <= now:
             _when, _order, name = heapq.heappop(self._heap)
             host = self._hosts[name]
@@ -119,32 +127,29 @@ class Hosts(Generic[Item]):
         return None
 
     def wake_at(self) -> float | None:
-        """When the next link may be asked for; None where none is waiting for time alone."""
+        """When the next may be made; None where none is waiting for time alone."""
         return self._heap[0][0] if self._heap else None
 
-    def done(self, item: Item, now: float, failed: Failed | None, attempts: int) -> bool:
-        """A request has ended; returns whether the link will be tried again.
-
-        Args:
-            failed: None where it gave a body.
-            attempts: at this link so far, this one included.
-        """
+    def done(self, item: Item, now: float, failed: Failed | None) -> None:
+        """A request has ended; `failed` is None where it gave a body or a redirect."""
         host = self._host(item)
         host.active -= 1
         self._judge(host, failed, now)
-        alive = host.given_up is None
-        again = failed is not None and attempts < self._manners.attempts and _may_pass(failed)
-        again = again and alive
-        if again and failed is not None:
-            due = now + self._wait(failed, attempts)
-            heapq.heappush(host.later, (due, next(self._count), item))
-            self.pending += 1
         self._queue(host)
-        return again
 
-    def abandoned(self, item: Item) -> None:
-        """A request was broken off by us, which says nothing about the host."""
-        self._host(item).active -= 1
+    def again(self, item: Item, first: Item, now: float, failed: Failed, attempts: int) -> bool:
+        """Whether the attempt at a link that ended with this request is made once more.
+
+        Args:
+            item: the request that failed.
+            first: the one that the next attempt begins with; it is queued.
+            attempts: so far, this one included.
+        """
+        given_up = self._host(item).given_up is not None
+        if given_up or attempts >= self._manners.attempts or not _may_pass(failed):
+            return False
+        self.add_later(first, now + self._wait(failed, attempts))
+        return True
 
     def resting(self, now: float) -> dict[str, float]:
         """The hosts that are left alone, and for how many more seconds."""
@@ -159,6 +164,13 @@ class Hosts(Generic[Item]):
         if name not in self._hosts:
             self._hosts[name] = _Host(name)
         return self._hosts[name]
+
+    def _may_join(self, host: _Host[Item], item: Item) -> bool:
+        if host.given_up is not None:
+            self._unasked.append((item, host.given_up))
+            return False
+        self.pending += 1
+        return True
 
     def _queue(self, host: _Host[Item]) -> None:
         """Put a host into the heap for the moment at which it may be asked again."""
@@ -180,8 +192,10 @@ class Hosts(Generic[Item]):
     def _judge(self, host: _Host[Item], failed: Failed | None, now: float) -> None:
         rules = self._manners
         if failed is not None and failed.retry_after_s is not None:
-            rest = min(failed.retry_after_s, rules.most_wait_s)
-            host.resting_until = max(host.resting_until, now + rest)
+            if failed.retry_after_s > rules.most_wait_s:
+                self._give_up(host, failed, _asks_for_peace(host.name, failed.retry_after_s))
+                return
+            host.resting_until = max(host.resting_until, now + failed.retry_after_s)
         if failed is None or failed.error_class not in HOST_FAILURES:
             host.failures = host.rests = 0
             return
@@ -192,12 +206,10 @@ class Hosts(Generic[Item]):
             host.rests += 1
             host.failures = 0
             if host.rests > rules.rests:
-                self._give_up(host, failed)
+                note = _("not asked: {host} failed again and again ({note})")
+                self._give_up(host, failed, note.format(host=host.name, note=failed.note))
 
-    def _give_up(self, host: _Host[Item], failed: Failed) -> None:
-        note = _("not asked: {host} failed again and again ({note})").format(
-            host=host.name, note=failed.note
-        )
+    def _give_up(self, host: _Host[Item], failed: Failed, note: str) -> None:
         host.given_up = Failed(failed.error_class, note)
         left = [*host.waiting, *(item for _due, _n, item in host.later)]
         self._unasked += [(item, host.given_up) for item in left]
@@ -209,6 +221,12 @@ class Hosts(Generic[Item]):
         rules = self._manners
         backoff = rules.backoff_s * 2.0 ** (attempts - 1) * self._rng.uniform(1.0, 1.5)
         return min(max(backoff, failed.retry_after_s or 0.0), rules.most_wait_s)
+
+
+def _asks_for_peace(host: str, seconds: float) -> str:
+    return _("not asked: {host} asks to be left alone for {n:,.0f} minutes").format(
+        host=host, n=math.ceil(seconds / 60)
+    )
 
 
 def _may_pass(failed: Failed) -> bool:

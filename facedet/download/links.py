@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import cast
 from urllib.parse import urlsplit
 
+from facedet.download.addresses import PLAIN, canonical
 from facedet.errors import LabelError, shown_name
 from facedet.files import safe_name
 from facedet.i18n import gettext as _
@@ -46,8 +47,23 @@ class Link:
     box_xyxy: Box | None
 
 
-def read_links(labels_csv: Path) -> tuple[list[Link], tuple[Problem, ...]]:
-    """Every photo of a label table that has a link, in the order of the table.
+@dataclass(frozen=True, slots=True, eq=False)
+class LinkTable:
+    """What a label table asks for.
+
+    Args:
+        links: one for each photo, in the order of the table.
+        problems: one for each row that cannot be used.
+        rows: of the table, but for the header and blank lines; the unusable ones count, too.
+    """
+
+    links: tuple[Link, ...]
+    problems: tuple[Problem, ...]
+    rows: int
+
+
+def read_links(labels_csv: Path) -> LinkTable:
+    """Every photo of a label table that has a link.
 
     Rows of one photo (several faces) share a link. A row that cannot be used becomes a `Problem`,
     and the others go on: no link, a broken box, or a photo's name with a second link.
@@ -68,7 +84,7 @@ def read_links(labels_csv: Path) -> tuple[list[Link], tuple[Problem, ...]]:
                 name=shown_name(labels_csv.name), reason=error
             )
         ) from error
-    return gathering.links, tuple(gathering.problems)
+    return LinkTable(tuple(gathering.links), tuple(gathering.problems), gathering.rows)
 
 
 def names_of(identity: str, photo_id: str, image_path: str) -> tuple[str, str]:
@@ -98,9 +114,16 @@ def safe_part(text: str, default: str = "photo") -> str:
 
 
 def host_of(url: str) -> str:
-    """The host that a link names, in small letters and without port; "" where it names none."""
+    """The host that a link names, however it is spelled; "" where it names none.
+
+    In small letters and ASCII, without port, brackets or a last dot; an IPv4 address has its dots.
+    Where the link cannot be asked, as it stands there.
+    """
+    plain = PLAIN.fullmatch(url)
+    if plain:
+        return plain["host"]
     try:
-        return urlsplit(url).hostname or ""
+        return urlsplit(canonical(url)).hostname or ""
     except ValueError:
         return ""
 
@@ -122,6 +145,7 @@ class _Gathering:
             )
         self.links: list[Link] = []
         self.problems: list[Problem] = []
+        self.rows = 0
         self._name = name
         self._box_cells = itemgetter(*(columns.index(column) for column in BOX_COLUMNS))
         self._path_cell = columns.index("image_path")
@@ -135,6 +159,7 @@ class _Gathering:
 
     def take(self, line: int, cells: list[str]) -> None:
         """One more row of the table."""
+        self.rows += 1
         try:
             self._take(cells)
         except ValueError as error:
@@ -196,7 +221,7 @@ class _Gathering:
 def _check_same(first: Link, link: Link) -> None:
     """Raises `ValueError` where two rows of one photo do not say the same link."""
     photo, other = f"{link.identity}/{link.photo_id}", f"{first.identity}/{first.photo_id}"
-    if first.url != link.url:
+    if first.url != link.url and canonical(first.url) != canonical(link.url):
         raise ValueError(
             _("{photo} has another link already, {url}; give it another photo_id").format(
                 photo=photo, url=shown_name(first.url)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from facedet.download.ledger import Ledger, Tally
+from facedet.download.account import Tally
+from facedet.download.ledger import Ledger
 from facedet.download.links import names_of
 from facedet.download.outcome import ERROR_CLASSES, ErrorClass
 from facedet.errors import DatasetError, shown_name
@@ -37,6 +38,8 @@ _EXPECTED: Mapping[str, ErrorClass] = {
     "refused": "connect",
     "tls": "tls",
 }
+_ANSWERED: tuple[ErrorClass, ...] = ("http_4xx", "http_5xx")
+_MAY_BE_UNASKED: tuple[ErrorClass, ...] = ("connect", "timeout")
 _GIVES_PICTURE = frozenset(
     (
         *("ok", "rate_limited", "flaky", "slow", "redirect", "wrong_extension", "duplicate"),
@@ -56,9 +59,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """How many links failed in one way, and what it means."""
+    """How many links failed in one way, and what it means.
+
+    Args:
+        http_status: for ``http_4xx`` and ``http_5xx`` only; there None where nobody asked, for the
+            site was given up.
+    """
 
     error_class: ErrorClass
+    http_status: int | None
     n: int
     meaning: str
 
@@ -110,6 +119,7 @@ def funnel(ledger: Ledger) -> list[Step]:
     found = ledger.funnel()
     counts = (
         (_("lines in the table"), found.lines),
+        (_("lines with a usable link"), found.usable),
         (_("different addresses"), found.urls),
         (_("asked so far"), found.tried),
         (_("answered"), found.answered),
@@ -121,9 +131,11 @@ def funnel(ledger: Ledger) -> list[Step]:
 
 
 def by_class(ledger: Ledger) -> list[ClassCount]:
-    """Each way to fail that occurs, the most frequent first."""
-    failed = ledger.counts().failed
-    return [ClassCount(error_class, n, explain(error_class)) for error_class, n in failed.items()]
+    """Each way to fail that occurs, the most frequent first; a site's answers one by one."""
+    return [
+        ClassCount(error_class, status, n, _meaning(error_class, status))
+        for error_class, status, n in ledger.failures()
+    ]
 
 
 def by_host(ledger: Ledger) -> list[Yield]:
@@ -171,8 +183,14 @@ def confusion(ledger: Ledger, truth_csv: Path) -> Confusion:
     )
 
 
-def explain(error_class: ErrorClass) -> str:
-    """What it means, in one plain sentence."""
+def explain(error_class: ErrorClass, http_status: int | None = None) -> str:
+    """What it means, in one plain sentence.
+
+    Args:
+        http_status: says more of ``http_4xx`` and ``http_5xx``, and nothing of the others.
+    """
+    if http_status is not None and error_class in _ANSWERED:
+        return _explain_status(http_status)
     meanings: Mapping[ErrorClass, str] = {
         "dns": _("The site's name is not known any more: most likely the site is gone."),
         "connect": _("The computer was asked for, but no server answered there."),
@@ -193,6 +211,40 @@ def explain(error_class: ErrorClass) -> str:
         "cancelled": _("The download was stopped while this picture was on its way."),
     }
     return meanings[error_class]
+
+
+def _explain_status(http_status: int) -> str:
+    """What a site's refusal or trouble means, in one plain sentence with its number."""
+    meanings = {
+        400: _("The server cannot make sense of the link (400)."),
+        401: _("The site shows this only to those who log in (401)."),
+        403: _("The site does not show this to us, perhaps only on its own pages (403)."),
+        404: _("There is nothing at this address, most likely not any more (404)."),
+        410: _("The site took this away for good (410)."),
+        429: _("The site was asked too often and wants to be left alone for a while (429)."),
+        451: _("The site may not show this, for a law or a court forbids it (451)."),
+        500: _("Something broke in the server; it may do better at another time (500)."),
+        502: _("A server passed the question on and got nonsense back; try again later (502)."),
+        503: _("The server is overloaded or being repaired; try again later (503)."),
+        504: _("A server passed the question on and waited in vain; try again later (504)."),
+    }
+    no = _("The site says no, for a reason that is seldom given ({status}).")
+    trouble = _("The server has trouble of its own; it may do better at another time ({status}).")
+    other = (no if http_status < 500 else trouble).format(status=http_status)
+    return meanings.get(http_status, other)
+
+
+def _meaning(error_class: ErrorClass, http_status: int | None) -> str:
+    """As `explain`, and whether links were not asked, for their site had been given up.
+
+    In the ledger every answer of a site has its number; without one there was none.
+    """
+    if http_status is None and error_class in _ANSWERED:
+        return _("The site failed again and again, or wanted to be left alone: we asked no more.")
+    if error_class in _MAY_BE_UNASKED:
+        more = _("Where that happened again and again, the site's other links were not asked.")
+        return f"{explain(error_class)} {more}"
+    return explain(error_class, http_status)
 
 
 def _read_truth(truth_csv: Path) -> dict[tuple[str, str], str]:

@@ -48,8 +48,12 @@ def follow(run_dir: Path) -> jobs.Look:
     return replace(now, events=everything)
 
 
-def controls(run_dir: Path, look: jobs.Look, key: str) -> None:
-    """Pause, stop and resume buttons, those that fit the state."""
+def controls(run_dir: Path, look: jobs.Look, key: str, *, resume: bool = True) -> None:
+    """Pause, stop and resume buttons, those that fit the state.
+
+    Args:
+        resume: offer to take up the same run again; not where the page has its own way to go on.
+    """
     row = st.container(horizontal=True)
     if look.state == "running":
         row.button(_("Pause"), key=f"{key}.pause", on_click=jobs.ask, args=(run_dir, "pause"))
@@ -59,13 +63,13 @@ def controls(run_dir: Path, look: jobs.Look, key: str) -> None:
         row.button(_("Stop"), key=f"{key}.stop", on_click=jobs.ask, args=(run_dir, "stop"))
     if look.state == "died" and (words_left := jobs.last_words(run_dir)):
         st.caption(plain(_("Its last words: {words}").format(words=words_left)))
-    if look.state in ("stopped", "failed", "died"):
+    if resume and look.state in ("stopped", "failed", "died"):
         row.button(_("Resume"), key=f"{key}.resume", on_click=jobs.resume, args=(run_dir,))
 
 
 def is_live(look: jobs.Look) -> bool:
     """Whether the screen must keep looking."""
-    return look.state in ("starting", "running", "paused")
+    return look.state in jobs.LIVE
 
 
 def state_words(state: jobs.State) -> str:

@@ -6,7 +6,6 @@ What was given is kept as plain values in the session, so that it stays when a w
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -29,6 +28,7 @@ UPLOAD_ROUND = "detect.upload_round"  # part of the uploader's key: a new one em
 LAST_BATCH = "detect.last_batch"  # its id, so that one finds back to it
 OPENED = "detect.opened"  # name of the photo of a batch that is shown large
 ADDRESS = "detect.address"
+WEB_S = 20.0  # somebody is waiting: less patience than a download has
 BATCH = "batch"  # in the address: a reload, or another tab, finds the running job
 
 
@@ -116,25 +116,36 @@ def _address() -> None:
             key=ADDRESS,
             placeholder="https://…",
             max_chars=8000,
-            help=_("It is fetched by this lab's computer, never from private networks."),
+            help=_(
+                "It is fetched by this lab's computer, in {n:g} s at most, "
+                "and never from private networks."
+            ).format(n=WEB_S),
         )
-        st.form_submit_button(_("Get it"), type="primary", on_click=_take_address)
-
-
-def _take_address() -> None:
+        asked = st.form_submit_button(_("Get it"), type="primary")
     url = st.session_state[ADDRESS].strip()
-    if not url:
-        return
+    if asked and url:
+        with st.spinner(_("Fetching"), show_time=True):
+            _fetch(url)
+
+
+def _fetch(url: str) -> None:
     # Loaded when somebody asks: the first screen comes sooner without the network's libraries.
-    from facedet.download.client import DEFAULT_LIMITS, fetch_once
+    from facedet.download.client import Limits, fetch_once
     from facedet.download.outcome import Failed
     from facedet.download.report import explain
 
-    limits = replace(DEFAULT_LIMITS, max_bytes=load_settings().max_image_bytes)
+    limits = Limits(
+        first_byte_s=WEB_S / 2,
+        between_bytes_s=WEB_S / 2,
+        total_s=WEB_S,
+        max_bytes=load_settings().max_image_bytes,
+    )
     answer = fetch_once(url, limits=limits)
     if isinstance(answer, Failed):
         st.session_state[ERROR] = _("{url}: {note}. {meaning}").format(
-            url=shown_name(url), note=answer.note, meaning=explain(answer.error_class)
+            url=shown_name(url),
+            note=answer.note,
+            meaning=explain(answer.error_class, answer.http_status),
         )
         return
     give(safe_name(urlsplit(answer.final_url).path, "photo.jpg"), answer.body)

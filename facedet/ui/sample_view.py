@@ -7,12 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from facedet import linklists
+from facedet.downloads import Dataset
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
 from facedet.linklists import LinkList
 from facedet.practice.truth import good_share, read_truth
 from facedet.settings import load_settings
-from facedet.ui import words
+from facedet.ui import probe_view, words
 from facedet.ui.shell import plain, show_error
 from facedet.vggface import (
     COURSE_PHOTOS,
@@ -100,15 +101,56 @@ def _survival(each: LinkList) -> float:
     if each.kind == "practice":
         assumed = _good_share(str(each.practice_dir))
         why = _("For a practice set it is known: this is its true share.")
+    key = f"{KEY}.survival.{each.name}"
     percent = st.slider(
         _("Links that still work, per cent"),
         1,
         100,
         max(1, round(100 * assumed)),
-        key=f"{KEY}.survival.{each.name}",
+        key=key,
         help=why,
     )
+    _offer_measured(each, key)
     return percent / 100
+
+
+def _offer_measured(each: LinkList, slider: str) -> None:
+    """What a probe of the dataset that is named here has found."""
+    dataset = _named(each)
+    found = probe_view.found(dataset) if dataset is not None else None
+    if dataset is None or found is None:
+        return
+    percent = max(1, round(100 * found.rate))
+    st.button(
+        plain(_("Measured by the probe of {name}: {n} %").format(name=dataset.name, n=percent)),
+        icon=":material/science:",
+        type="tertiary",
+        help=_("Take it"),
+        on_click=_take,
+        args=(slider, percent),
+    )
+
+
+def _take(slider: str, percent: int) -> None:
+    st.session_state[slider] = percent
+
+
+def _named(each: LinkList) -> Dataset | None:
+    """The dataset whose name stands in the box below, where it is there already."""
+    name = st.session_state.get(_name_key(each), _default_name(each))
+    try:
+        folder = linklists.dataset_dir(load_settings(), name)
+    except FacedetError:
+        return None
+    return Dataset(name, folder) if folder.is_dir() else None
+
+
+def _default_name(each: LinkList) -> str:
+    return f"{each.kind}-1"
+
+
+def _name_key(each: LinkList) -> str:
+    return f"{KEY}.name.{each.name}"
 
 
 @st.cache_data(max_entries=32, ttl="1h", show_spinner=False)
@@ -150,7 +192,7 @@ def _expect(index: Index, sample: Sample, survival: float) -> int:
 
 def _write(each: LinkList, index: Index, sample: Sample) -> None:
     name = st.text_input(
-        _("Name of the dataset"), f"{each.kind}-1", key=f"{KEY}.name.{each.name}", max_chars=80
+        _("Name of the dataset"), _default_name(each), key=_name_key(each), max_chars=80
     )
     wanted = (each.name, sample, name)
     if st.button(_("Write labels.csv"), type="primary", icon=":material/save:"):
@@ -168,15 +210,28 @@ def _write(each: LinkList, index: Index, sample: Sample) -> None:
 
 
 def _show_written(path: Path, rows: int) -> None:
+    """The rows that were written; once a download has begun they are kept in another file."""
+    dataset = Dataset(path.parent.name, path.parent)
+    asked_for = dataset.asked_for
     try:
-        size = path.stat().st_size
+        size = asked_for.stat().st_size
     except OSError:
         return  # somebody moved it
-    st.success(plain(_("{rows:,} rows are in {path}").format(rows=rows, path=path)))
-    first = pd.read_csv(path, nrows=SHOWN_ROWS, dtype=str, keep_default_na=False)
-    st.dataframe(first, hide_index=True, alt=_("The first rows of labels.csv"))
+    told = _("{rows:,} rows are in {path}")
+    if dataset.begun:
+        told = _("{rows:,} rows were asked for, see {path}; labels.csv has those that came")
+    st.success(plain(told.format(rows=rows, path=asked_for)))
+    first = pd.read_csv(asked_for, nrows=SHOWN_ROWS, dtype=str, keep_default_na=False)
+    st.dataframe(
+        first, hide_index=True, alt=_("The first rows of {name}").format(name=asked_for.name)
+    )
     if size <= MOST_DOWNLOADED:
-        st.download_button(_("Take labels.csv along"), path.read_bytes, "labels.csv", "text/csv")
+        st.download_button(
+            _("Take {name} along").format(name=asked_for.name),
+            asked_for.read_bytes,
+            asked_for.name,
+            "text/csv",
+        )
 
 
 def _command(each: LinkList, sample: Sample, name: str) -> str:

@@ -28,7 +28,7 @@ def start() -> None:
         page_icon=str(UI_DIR / "icon.svg"),  # an icon by name would be fetched from the internet
         layout="wide",
     )
-    _readable_letters_on_teal()
+    _readable_buttons()
     try:
         home = load_settings().home
     except FacedetError as error:
@@ -43,15 +43,28 @@ def start() -> None:
         )
 
 
-def _readable_letters_on_teal() -> None:
+def _readable_buttons() -> None:
     """The one thing that the theme's settings cannot say.
 
     Streamlit writes white on primary buttons and on tags, also on the light teal of the dark
-    theme, which must be light to be read as a link on a dark page.
+    theme, which must be light to be read as a link on a dark page. And it writes so faintly on
+    buttons that cannot be pressed that they cannot be read: theirs are more than 4 to 1 here.
     """
-    if st.context.theme.type == "dark":
-        button, tag = '[data-testid="stBaseButton-primary"]', ".stMultiSelect [data-tag]"
-        st.html(f"<style>{button}, {button} p, {tag}, {tag} * {{ color: #06211F; }}</style>")
+    dark = st.context.theme.type == "dark"
+    button, tag = '[data-testid^="stBaseButton-primary"]', ".stMultiSelect [data-tag]"
+    off = ", ".join(
+        f'button[data-testid^="stBaseButton"]:disabled{inside}' for inside in ("", " p", " span")
+    )
+    rules = [f"{off} {{ color: {'#8A9396' if dark else '#6A7073'}; }}"]
+    if dark:
+        on = f"{button}:enabled, {button}:enabled p, {tag}, {tag} *"
+        rules.append(f"{on} {{ color: #06211F; }}")
+    st.html(f"<style>{' '.join(rules)}</style>")
+
+
+def letters() -> str:
+    """The colour of the page's letters, for charts whose words matter; Streamlit's are fainter."""
+    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))
 
 
 def heading(title: str, question: str) -> None:

@@ -1,13 +1,20 @@
 """What only a browser shows of the Dataset page: the whole way, and the line that lights up."""
 
 import csv
+import json
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from facedet import jobs
+from facedet.download.account import Outcome
 from facedet.download.ledger import Ledger
+from facedet.download.links import read_links
 from facedet.download.report import funnel
 from tests.test_jobs import wait_for
 from tools.lab import Lab, running_lab
@@ -103,6 +110,106 @@ def test_narrow_screens_show_all_of_it(narrow_page: Page, lab: Lab) -> None:
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
+
+
+@pytest.fixture
+def begun(lab: Lab) -> Iterator[Path]:
+    """A dataset in the lab's workspace of which some links have come to something."""
+    folder = lab.home / "datasets" / "begun"
+    folder.mkdir(parents=True)
+    header = "identity,photo_id,image_path,x1,y1,x2,y2,url\n"
+    rows = [f"a,{n},a/{n}.jpg,1,1,9,9,http://a.localhost/{n}\n" for n in range(250)]
+    (folder / "labels.csv").write_text(header + "".join(rows))
+    (folder / "links.csv").write_text(header + "".join(rows))
+    with Ledger.open(folder / "ledger.sqlite") as ledger:
+        ledger.add(read_links(folder / "links.csv").links)
+        gone = [f"http://a.localhost/{n}" for n in range(120)]
+        ledger.record([Outcome(url=url, state="failed", error_class="dns") for url in gone])
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_button_that_cannot_be_pressed_can_be_read(
+    browser: Browser, lab: Lab, begun: Path, scheme: Literal["light", "dark"]
+) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(f"{lab.url}/dataset?dataset={begun.name}")
+    off = page.get_by_role("button", name="Go on")
+    expect(off).to_be_disabled()
+    settle(page)
+    assert contrast(page, off.locator("p")) >= 3
+    page.get_by_text("Allow addresses of this computer").click()
+    expect(off).to_be_enabled()
+    settle(page)
+    assert contrast(page, off.locator("p")) >= 4.5
+    page.close()
+
+
+def contrast(page: Page, words: Locator) -> float:
+    """Of an element's letters to what lies behind them (WCAG 2.1)."""
+    letters, ground = words.evaluate(
+        """element => {
+            const seen = [getComputedStyle(element).color];
+            for (let e = element; e; e = e.parentElement) {
+                const ground = getComputedStyle(e).backgroundColor;
+                if (!/, 0\\)$|transparent/.test(ground)) { seen.push(ground); break; }
+            }
+            return seen.map(colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number));
+        }"""
+    )
+    high, low = sorted((luminance(letters), luminance(ground)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(rgb: list[float]) -> float:
+    linear = [
+        v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
+        for v in (part / 255 for part in rgb)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_all_links_that_fit_are_taken_along(page: Page, lab: Lab, begun: Path) -> None:
+    page.goto(f"{lab.url}/dataset?dataset={begun.name}")
+    page.get_by_text("Every link").click()
+    page.get_by_text("1–100 of 250").wait_for()
+    page.get_by_role("combobox", name="Class").click()
+    page.get_by_role("option", name="dns").click()
+    page.get_by_text("1–100 of 120").wait_for()
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text("101–120 of 120").wait_for()
+    before = sorted(begun.iterdir())
+    with page.expect_download() as download:
+        page.get_by_role("button", name="All that fit as CSV").click()
+    rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+    assert [row["photo_id"] for row in rows] == [str(n) for n in range(120)]
+    assert sorted(begun.iterdir()) == before
+
+
+def test_the_kind_of_failures_that_was_chosen_stays_while_it_runs(
+    page: Page, lab: Lab, begun: Path
+) -> None:
+    run_dir = lab.home / "runs" / "download-20990101-000000-a"
+    run_dir.mkdir(parents=True)
+    memo = {"dataset": begun.name, "allow_private": False}
+    (run_dir / "config.json").write_text(json.dumps({"arguments": [], "memo": memo}))
+    told = {"total": 500, "good": 0, "size_bytes": 0, "errors": {"dns": 3}, "active": 1}
+    told |= {"workers": 2, "failing_hosts": {"a.localhost": 3}, "resting": {}}
+    with jobs.Worker(run_dir) as worker:
+        worker.event("downloaded", done=100, **told)
+        page.goto(f"{lab.url}/dataset?dataset={begun.name}")
+        page.get_by_text("100 of 500 links").wait_for()
+        site = page.get_by_test_id("stButtonGroup").get_by_text("site", exact=True)
+        site.click()
+        for done in (200, 300, 400):
+            worker.event("downloaded", done=done, **told)
+            page.get_by_text(f"{done} of 500 links").wait_for()
+            table = page.get_by_test_id("stDataFrame").last
+            expect(table.locator("canvas").first).to_be_visible()
+            expect(site.locator("xpath=ancestor::button")).to_have_attribute("aria-checked", "true")
+    page.get_by_role("button", name="Go on").wait_for()  # it sees that the job has ended
+    shutil.rmtree(run_dir)
 
 
 def test_a_download_is_paused_survives_a_restart_of_the_server_and_is_retried(

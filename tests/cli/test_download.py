@@ -13,7 +13,7 @@ from facedet import jobs
 from facedet.cli import download as command
 from facedet.cli import main
 from facedet.download.ledger import Ledger
-from facedet.download.run import alone
+from facedet.download.run import opened
 from tests.download.practice import make_set, served
 
 Capture = pytest.CaptureFixture[str]
@@ -36,20 +36,21 @@ def test_a_download_and_its_account(practice: Path, tmp_path: Path, capsys: Capt
     dataset = tmp_path / "set"
     arguments = ["download", str(practice / "labels.csv"), "--out", str(dataset)]
     arguments += ["--allow-private", "--truth", str(practice / "truth.csv")]
-    assert main([*arguments, "--json", str(tmp_path / "r.json")]) == 0
+    code = main([*arguments, "--json", str(tmp_path / "r.json")])
     result = json.loads((tmp_path / "r.json").read_text())
+    assert code == (result["wrong"] > 0)  # so small a set has too few of some placeholders
     with (dataset / "labels.csv").open() as file:
         assert len(list(csv.DictReader(file))) > 30
     assert result["funnel"]["lines in the table"] == 60
     assert sum(result["errors"].values()) + result["funnel"]["pictures"] >= 55
     told = capsys.readouterr()
     assert "addresses of this computer and of private networks are allowed" in told.err
-    assert "http_4xx: The site says no" in told.out
+    assert "http_4xx: There is nothing at this address" in told.out
     # Once more: all is settled, and only what failed for these reasons is asked for again.
     capsys.readouterr()
-    assert main([*arguments, "--json", "-"]) == 0
+    main([*arguments, "--json", "-"])
     assert json.loads(capsys.readouterr().out)["this_run"]["links"] == 0
-    assert main([*arguments, "--retry", "http_5xx,timeout", "--json", "-"]) == 0
+    main([*arguments, "--retry", "http_5xx,timeout", "--json", "-"])
     again = json.loads(capsys.readouterr().out)["this_run"]["links"]
     assert again == result["errors"].get("http_5xx", 0) + result["errors"].get("timeout", 0)
 
@@ -61,6 +62,36 @@ def test_a_probe_keeps_nothing(practice: Path, tmp_path: Path, capsys: Capture) 
     assert found["low"] <= found["rate"] <= found["high"]
     assert "of 20 links gave a picture" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["p.json"]
+
+
+def test_a_probe_as_a_job_ends_with_what_it_found(practice: Path, tmp_path: Path) -> None:
+    arguments = ["download", str(practice / "labels.csv"), "--probe", "20"]
+    assert main([*arguments, "--run-dir", str(tmp_path / "run")]) == 0
+    look = jobs.look(tmp_path / "run")
+    assert look.state == "done"
+    (summary,) = (event for event in look.events if event["event"] == "summary")
+    assert summary["tried"] == 20
+    assert summary["expected_photos"] == pytest.approx(summary["rate"] * summary["total"])
+
+
+def test_lines_that_cannot_be_used_are_told_and_kept(
+    practice: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    text = (practice / "labels.csv").read_text() + "images/A/1.jpg,1,1,9,9\n" * 12
+    (tmp_path / "l.csv").write_text(text)
+    arguments = [
+        "download",
+        str(tmp_path / "l.csv"),
+        "--out",
+        str(tmp_path / "set"),
+        "--limit",
+        "1",
+    ]
+    assert main(arguments) == 0
+    told = capsys.readouterr().err
+    assert told.count("l.csv line ") == 10
+    assert "and 2 more lines that cannot be used" in told
+    assert len((tmp_path / "set/problems.csv").read_text().splitlines()) == 13
 
 
 def test_as_a_job_it_tells_how_far_it_is(practice: Path, tmp_path: Path) -> None:
@@ -112,7 +143,7 @@ def test_a_second_download_into_one_dataset_is_refused(
     practice: Path, tmp_path: Path, capsys: Capture
 ) -> None:
     arguments = ["download", str(practice / "labels.csv"), "--out", str(tmp_path / "set")]
-    with alone(tmp_path / "set"):
+    with opened(practice / "labels.csv", tmp_path / "set"):
         assert main(arguments) == 1
     assert "another download writes to" in capsys.readouterr().err
 

@@ -4,14 +4,19 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from facedet.download.addresses import (
+    PLAIN,
+    canonical,
     check_url,
     judge,
     literal_ip,
     network_of,
     system_resolve,
 )
+from facedet.download.links import host_of
 
 PUBLIC = (
     *("8.8.8.8", "93.184.216.34", "172.15.255.255", "172.32.0.0", "100.63.255.255", "100.128.0.1"),
@@ -257,6 +262,81 @@ def test_an_endless_address_is_refused() -> None:
 def test_a_good_address_is_written_in_one_way(url: str, written: str) -> None:
     assert check_url(url).geturl() == written
     assert check_url(written).geturl() == written
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("http://example.com/a.jpg", "http://example.com/a.jpg"),
+        (" HTTP://Example.COM.:80/a.jpg#top\n", "http://example.com/a.jpg"),
+        ("https://example.com:443", "https://example.com/"),
+        ("http://example.com/a?", "http://example.com/a"),
+        ("http://１２７.０.０.１/", "http://127.0.0.1/"),
+        ("http://example.com/ä", "http://example.com/%C3%A4"),
+        (" http://example.com/a b ", "http://example.com/a b"),
+        ("FTP://Example.com/", "FTP://Example.com/"),
+        ("http://[broken/", "http://[broken/"),
+        ("", ""),
+    ],
+)
+def test_an_address_has_one_spelling(url: str, key: str) -> None:
+    assert canonical(url) == key
+
+
+# Hosts that are nearly numbers, ports that go without saying, queries that are empty, and so on.
+_SCHEMES = st.sampled_from(["http://", "https://", "HTTP://", "http:/", "ftp://", " http://"])
+_LABELS = st.sampled_from(
+    [
+        "a",
+        "A",
+        "-x_",
+        "0x1",
+        "1",
+        "127",
+        "0",
+        "é",
+        "",
+        "a" * 63,
+        "b" * 64,
+        "xn--mnchen-3ya",
+        "[::1]",
+    ]
+)
+_HOSTS = st.lists(_LABELS, max_size=6).map(".".join)
+_PORTS = st.sampled_from(["", ":", ":80", ":443", ":0", ":0080", ":8642", ":65536", "@b", ":1:2"])
+_PATHS = st.lists(
+    st.sampled_from(
+        [*"/?#%&;=[]|^'\"<{}~\\ é", "//", "%2f", "a.jpg", "..", "\n", "\x7f", "\u200b"]
+    ),
+    max_size=8,
+).map("".join)
+
+
+_URLS = st.builds("{}{}{}{}".format, _SCHEMES, _HOSTS, _PORTS, _PATHS)
+# Mostly plain: any character at all that ASCII can print, behind a good host.
+_ASCII = st.text(st.sampled_from([chr(code) for code in range(32, 127)]), max_size=12)
+_PLAIN = st.builds("http://a.example{}/{}".format, st.sampled_from(["", ":80", ":8642"]), _ASCII)
+
+
+@settings(deadline=None)
+@given(_URLS | _PLAIN)
+def test_the_quick_way_to_the_one_spelling_ends_where_the_long_one_does(url: str) -> None:
+    try:
+        longhand = check_url(url.strip()).geturl()
+    except ValueError:
+        longhand = url.strip()
+    assert canonical(url) == longhand
+    assert canonical(longhand) == longhand
+
+
+@settings(deadline=None)
+@given(_PLAIN)
+def test_the_quick_way_to_a_host_ends_where_the_long_one_does(url: str) -> None:
+    assert host_of(url) == "a.example"
+
+
+def test_the_ordinary_address_goes_the_quick_way() -> None:
+    assert PLAIN.fullmatch("http://img3.starpix.localhost:8642/a/2013/07/Ann_Lee%20(2),1.jpg?w=3&h")
 
 
 # Names

@@ -10,11 +10,13 @@ from PIL import Image
 from facedet.download.content import (
     SUFFIX,
     Picture,
+    count_misfits,
     examine,
     is_cut_off,
     is_placeholder,
     label_fits,
 )
+from facedet.download.links import Box
 from facedet.download.outcome import Failed
 from facedet.images import FORMATS, Limits, decode
 from tests.conftest import as_bytes, turned_png
@@ -189,11 +191,39 @@ def test_a_label_fits_where_it_lies_in_the_picture(
 
 
 @pytest.mark.parametrize(
-    ("urls", "people", "is_one"),
+    ("urls", "people", "misfit", "is_one"),
     [
-        *((1, 1, False), (2, 2, False), (3, 1, False), (3, 2, False), (4, 1, False)),
-        *((3, 3, True), (5, 1, True)),
+        *((1, 1, 1, False), (2, 2, 2, False), (3, 1, 3, False), (3, 2, 3, False)),
+        *((4, 1, 4, False), (3, 3, 0, False), (4, 4, 0, False)),
+        *((3, 3, 1, True), (4, 3, 4, True), (5, 1, 0, True), (5, 5, 0, True)),
     ],
 )
-def test_the_same_picture_everywhere_is_a_placeholder(urls: int, people: int, is_one: bool) -> None:
-    assert is_placeholder(urls, people) is is_one
+def test_the_same_picture_everywhere_is_a_placeholder(
+    urls: int, people: int, misfit: int, is_one: bool
+) -> None:
+    assert is_placeholder(urls, people, misfit) is is_one
+
+
+LEFT, MIDDLE, RIGHT = (0.0, 10.0, 30.0, 40.0), (35.0, 10.0, 65.0, 40.0), (70.0, 10.0, 99.0, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "n"),
+    [
+        ({}, 0),
+        ({"A": LEFT}, 0),
+        ({"A": LEFT, "B": MIDDLE, "C": RIGHT}, 0),
+        ({"A": LEFT, "B": (20.0, 10.0, 50.0, 40.0), "C": RIGHT}, 0),  # cheek to cheek
+        ({"A": LEFT, "B": (14.0, 10.0, 44.0, 40.0), "C": RIGHT}, 2),
+        ({"A": LEFT, "B": LEFT, "C": LEFT}, 3),
+        ({"A": (5.0, 15.0, 15.0, 25.0), "B": LEFT}, 2),  # a small face within a large one
+        ({"A": LEFT, "B": None, "C": RIGHT}, 1),
+        ({"A": LEFT, "B": (300.0, 10.0, 330.0, 40.0), "C": RIGHT}, 1),
+    ],
+)
+def test_labels_of_one_photo_do_not_contradict_each_other(boxes: dict[str, Box], n: int) -> None:
+    assert count_misfits(list(boxes.items()), (100, 80)) == n
+
+
+def test_one_person_may_be_labelled_twice_in_one_place() -> None:
+    assert count_misfits([("A", LEFT), ("A", LEFT)], (100, 80)) == 0

@@ -1,9 +1,10 @@
 import csv
 import errno
+import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -13,9 +14,11 @@ from random import Random
 import pytest
 
 from facedet.download import folder
+from facedet.download.account import Outcome, Tally, Where
 from facedet.download.content import Picture
-from facedet.download.ledger import DiskError, Ledger, Outcome, Tally, Where, store_picture
-from facedet.download.links import Link
+from facedet.download.folder import DiskError, store_picture
+from facedet.download.ledger import Ledger
+from facedet.download.links import Box, Link
 from facedet.download.outcome import ErrorClass, Failed, Fetched
 from facedet.errors import DatasetError
 
@@ -101,6 +104,31 @@ def test_a_url_is_fetched_once_and_its_rows_share_the_result(ledger: Ledger) -> 
     assert list(ledger.waiting()) == [links[0], links[2]]
     ledger.record([picture("http://x/", b"one", "images/A/001.jpg")])
     assert [row.image_path for row in ledger.rows()] == ["images/A/001.jpg"] * 2 + [""]
+
+
+SPELLINGS = ("http://x.example/a", "HTTP://X.Example:80/a", "http://x.example./a#b")
+
+
+def test_a_url_in_several_spellings_is_fetched_once(ledger: Ledger) -> None:
+    links = [link("A", n, url) for n, url in enumerate(SPELLINGS)]
+    ledger.add(links)
+    assert list(ledger.waiting()) == links[:1]
+    ledger.record([picture(SPELLINGS[2], b"one", "images/A/000.jpg")])
+    assert [row.image_path for row in ledger.rows()] == ["images/A/000.jpg"] * 3
+    assert [row.url for row in ledger.rows()] == list(SPELLINGS)
+    assert {row.host for row in ledger.rows()} == {"x.example"}
+
+
+def test_a_photo_may_spell_its_link_otherwise_later(ledger: Ledger) -> None:
+    ledger.add([link("A", 1, SPELLINGS[0])])
+    assert ledger.add([link("A", 1, SPELLINGS[1]), link("B", 1, SPELLINGS[2])]) == 1
+    assert list(ledger.waiting()) == [link("A", 1, SPELLINGS[0])]
+
+
+def test_an_address_that_cannot_be_asked_is_recorded_as_it_stands(ledger: Ledger) -> None:
+    ledger.add([link("A", 1, "ftp://X/a b")])
+    ledger.record([failure("ftp://X/a b", "blocked_address", None)])
+    assert ledger.counts() == Tally("", 0, 0, {"blocked_address": 1})
 
 
 def test_a_new_row_of_a_known_url_gets_what_is_known(ledger: Ledger) -> None:
@@ -244,6 +272,96 @@ def test_rows_of_one_url_are_one_address(ledger: Ledger) -> None:
     assert ledger.placeholders() == []
 
 
+def test_spellings_of_one_address_are_one_address(ledger: Ledger) -> None:
+    ledger.add([link(f"P{n}", n, url) for n, url in enumerate(SPELLINGS)])
+    stored(ledger, link("P0", 0, SPELLINGS[0]), b"a group")
+    assert ledger.placeholders() == []
+
+
+GROUP = ((5.0, 10.0, 30.0, 40.0), (36.0, 12.0, 62.0, 42.0), (68.0, 8.0, 95.0, 38.0))
+
+
+def shown(ledger: Ledger, boxes: Sequence[Box | None], body: bytes = b"a group") -> None:
+    """One picture at as many addresses of one site, for as many people."""
+    links = [Link(f"P{n}", "1", f"http://x.example/{n}", box) for n, box in enumerate(boxes)]
+    ledger.add(links)
+    for each in links:
+        stored(ledger, each, body)
+
+
+def test_a_photo_of_three_listed_people_stays(ledger: Ledger) -> None:
+    shown(ledger, GROUP)
+    assert ledger.placeholders() == []
+
+
+@pytest.mark.parametrize(
+    "odd", [None, (500.0, 8.0, 530.0, 38.0), (8.0, 10.0, 33.0, 40.0), (1.0, 1.0, 3.0, 3.0)]
+)
+def test_a_label_that_contradicts_the_others_tells_a_placeholder(
+    ledger: Ledger, odd: Box | None
+) -> None:
+    shown(ledger, [*GROUP[:2], odd])
+    assert [site for _sum, site in ledger.placeholders()] == ["x.example"]
+
+
+def test_five_addresses_need_no_labels(ledger: Ledger) -> None:
+    boxes = [(20.0 * n, 10.0, 20.0 * n + 15, 25.0) for n in range(5)]
+    shown(ledger, boxes)
+    assert len(ledger.placeholders()) == 1
+
+
+def test_labels_contradict_a_picture_that_was_found_before(ledger: Ledger) -> None:
+    shown(ledger, [BOX] * 3)
+    ledger.mark_placeholders(*ledger.placeholders()[0])
+    ledger.retry(["placeholder"])
+    stored(ledger, Link("P1", "1", "http://x.example/1", BOX), b"a group")
+    assert len(ledger.placeholders()) == 1
+
+
+def moved(ledger: Ledger, n: int, final_url: str = "http://Gone.example./removed.png") -> None:
+    """Links of as many sites that all end at one picture."""
+    links = [link(f"P{i}", i) for i in range(n)]
+    ledger.add(links)
+    for each in links:
+        path = store_picture(ledger.path.parent, each, b"removed", "png")
+        found = picture(each.url, b"removed", path)
+        ledger.record([replace(found, final_url=final_url)])
+
+
+def test_a_picture_to_which_many_sites_send_is_a_placeholder(ledger: Ledger) -> None:
+    moved(ledger, 40)
+    (found,) = ledger.placeholders()
+    assert found[1] == "gone.example"
+    assert ledger.mark_placeholders(*found) == 40
+    assert not list(ledger.path.parent.glob("images/*/*"))
+    assert ledger.placeholders() == []
+
+
+def test_a_site_s_own_links_and_those_sent_to_it_count_together(ledger: Ledger) -> None:
+    moved(ledger, 2)
+    own = link("P7", 7, "http://gone.example/removed.png")
+    ledger.add([own])
+    stored(ledger, own, b"removed")
+    assert ledger.mark_placeholders(*ledger.placeholders()[0]) == 3
+
+
+def test_a_site_that_sends_to_itself_is_counted_once(ledger: Ledger) -> None:
+    links = [link("A", n) for n in range(3)]
+    ledger.add(links)
+    ledger.record([picture(each.url, b"x", f"images/A/00{n}.jpg") for n, each in enumerate(links)])
+    assert ledger.placeholders() == []
+
+
+def test_where_it_ended_is_not_forgotten_when_a_placeholder_is_tried_again(ledger: Ledger) -> None:
+    moved(ledger, 3)
+    ledger.mark_placeholders(*ledger.placeholders()[0])
+    ledger.retry(["placeholder"])
+    late = link("P9", 9, "http://gone.example/late")
+    ledger.add([late])
+    stored(ledger, late, b"removed")
+    assert len(ledger.placeholders()) == 1
+
+
 def test_only_the_sums_asked_for_are_looked_at(ledger: Ledger) -> None:
     removed(ledger)
     assert ledger.placeholders([]) == ledger.placeholders(["0" * 64]) == []
@@ -303,12 +421,73 @@ def test_tidying_takes_what_a_crash_left_and_nothing_else(ledger: Ledger) -> Non
     dataset = ledger.path.parent
     left = dataset / f"images/P1/{links[1].photo_id}.jpg"
     left.write_bytes(b"image removed")  # died between the rows and the files
-    other = dataset / f"images/P2/{links[2].photo_id}.jpg"
+    other = dataset / "images/P2/mine.jpg"
     other.write_bytes(b"put here by hand")
     half = dataset / "images/P0/.0123456789abcdef.part"
     half.write_bytes(b"ha")
     assert ledger.tidy() == 2
     assert (left.exists(), half.exists(), other.exists()) == (False, False, True)
+
+
+def names_in(dataset: Path) -> set[str]:
+    """Every file below ``images``."""
+    files = (path for path in (dataset / "images").rglob("*") if path.is_file())
+    return {path.relative_to(dataset / "images").as_posix() for path in files}
+
+
+def test_an_orphan_goes_once_its_row_says_something_else(ledger: Ledger) -> None:
+    dataset = ledger.path.parent
+    links = [link("A", n) for n in range(4)]
+    ledger.add(links)
+    for each in links:
+        store_picture(dataset, each, b"x", "jpg")  # died before any row was written
+    (dataset / "images/A/002.png").write_bytes(b"older attempt")
+    ledger.record([failure(links[0].url)])
+    ledger.record([picture(links[2].url, b"x", "images/A/002.jpg")])
+    assert ledger.tidy() == 4
+    assert names_in(dataset) == {"A/002.jpg"}
+
+
+def test_a_row_that_shares_a_picture_has_no_file_of_its_own(ledger: Ledger) -> None:
+    dataset = ledger.path.parent
+    links = [link("A", 1, "http://x/"), link("B", 1, "http://x/")]
+    ledger.add(links)
+    stored(ledger, links[0], b"x")
+    store_picture(dataset, links[1], b"x", "jpg")
+    assert ledger.tidy() == 1
+    assert names_in(dataset) == {"A/001.jpg"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("A/002.jpg", "A/001.txt", "A/001.jpg.bak", "A/001", "A/001.JPG", "A/.001.jpg"),
+        *("B/001.jpg", "001.jpg", "A/deep/001.jpg", "A/001.webp/mine.jpg", "A/\udcff.jpg"),
+    ],
+)
+def test_files_that_no_row_knows_are_never_touched(ledger: Ledger, name: str) -> None:
+    ledger.add([link("A", 1)])
+    ledger.record([failure(link("A", 1).url)])
+    path = ledger.path.parent / "images" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    assert ledger.tidy() == 0
+    assert path.read_bytes() == b"mine"
+
+
+def test_pictures_that_are_older_than_the_ledger_stay(ledger: Ledger) -> None:
+    """Somebody moved a damaged ledger away and began again."""
+    ledger.add([link("A", 1)])
+    path = ledger.path.parent / store_picture(ledger.path.parent, link("A", 1), b"x", "jpg")
+    made_at = ledger.path.stat().st_mtime
+    os.utime(path, (made_at - 60, made_at - 60))
+    assert ledger.tidy() == 0
+    assert path.exists()
+
+
+def test_there_is_nothing_to_tidy_where_nothing_was_downloaded(ledger: Ledger) -> None:
+    ledger.add([link("A", 1)])
+    assert ledger.tidy() == 0
 
 
 # --- Questions
@@ -338,8 +517,51 @@ def test_counts_are_by_identity_and_host(mixed: Ledger) -> None:
 
 def test_the_funnel_counts_each_url_once(mixed: Ledger) -> None:
     found = mixed.funnel()
-    assert (found.lines, found.urls, found.tried) == (6, 5, 4)
+    assert (found.lines, found.usable, found.urls, found.tried) == (6, 6, 5, 4)
     assert (found.answered, found.pictures, found.fitting) == (3, 2, 1)
+
+
+def test_the_last_table_that_was_noted_counts(mixed: Ledger) -> None:
+    mixed.note_source(9, 3)
+    mixed.note_source(12, 4)
+    assert (mixed.funnel().lines, mixed.funnel().usable) == (12, 8)
+
+
+@pytest.mark.parametrize(("rows", "unusable"), [(3, 4), (3, -1), (-1, 0)])
+def test_no_more_rows_can_be_unusable_than_there_are(
+    ledger: Ledger, rows: int, unusable: int
+) -> None:
+    with pytest.raises(ValueError, match="cannot be unusable"):
+        ledger.note_source(rows, unusable)
+
+
+def test_failures_are_by_class_and_status(mixed: Ledger) -> None:
+    mixed.record([failure(link("A", 3).url, "http_4xx", 403)])
+    mixed.record([failure(link("A", 2).url, "http_4xx", 403)])
+    assert mixed.failures() == [("http_4xx", 403, 2), ("dns", None, 1)]
+
+
+def test_the_mean_size_is_of_pictures_that_are_there_each_once(ledger: Ledger) -> None:
+    links = [link("A", n) for n in range(20)]
+    ledger.add([*links, link("B", 0, links[0].url), link("B", 1)])
+    for n, each in enumerate(links):
+        assert ledger.mean_bytes() is None
+        ledger.record([picture(each.url, b"x" * (n + 1), f"images/A/{n:03d}.jpg")])
+    assert ledger.mean_bytes() == 10.5
+
+
+def test_names_are_found_by_a_part_in_any_case(ledger: Ledger) -> None:
+    ledger.add(
+        [
+            *(link("Zoë", n, f"http://b.example/{n}") for n in range(3)),
+            *(link("Ann", n, f"http://a.example/{n}") for n in range(2)),
+            *(link("Zoltán", n, f"http://c.other/{n}") for n in range(2)),
+        ]
+    )
+    assert ledger.names("identity", "", 9) == ["Zoë", "Ann", "Zoltán"]
+    assert ledger.names("identity", "ZOË", 9) == ["Zoë"]
+    assert ledger.names("host", "example", 1) == ["b.example"]
+    assert ledger.names("host", "%", 9) == []
 
 
 def test_rows_are_filtered_and_paged(mixed: Ledger) -> None:
@@ -456,9 +678,13 @@ def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
         Ledger.open(tmp_path / "ledger.sqlite")
 
 
-def test_a_ledger_of_another_version_is_refused(ledger: Ledger) -> None:
-    ledger._db.execute("PRAGMA user_version = 99")
-    with pytest.raises(DatasetError, match="version 99"):
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [(1, "older version .* download into a new folder"), (99, "newer version .* update")],
+)
+def test_a_ledger_of_another_version_is_refused(ledger: Ledger, version: int, advice: str) -> None:
+    ledger._db.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(DatasetError, match=advice):
         Ledger.open(ledger.path)
 
 
@@ -469,7 +695,9 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from facedet.download.content import Picture
-from facedet.download.ledger import Ledger, Outcome, store_picture
+from facedet.download.account import Outcome
+from facedet.download.folder import store_picture
+from facedet.download.ledger import Ledger
 from facedet.download.outcome import Fetched
 
 dataset = Path(sys.argv[1])

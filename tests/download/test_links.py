@@ -18,18 +18,31 @@ def table(folder: Path, *rows: str, header: str = HEADER) -> Path:
 
 
 def links_of(folder: Path, *rows: str, header: str = HEADER) -> list[Link]:
-    links, problems = read_links(table(folder, *rows, header=header))
-    assert problems == ()
-    return links
+    found = read_links(table(folder, *rows, header=header))
+    assert found.problems == ()
+    return list(found.links)
 
 
 def problem_of(folder: Path, *rows: str) -> Problem:
-    (problem,) = read_links(table(folder, *rows))[1]
+    (problem,) = read_links(table(folder, *rows)).problems
     return problem
 
 
 def test_a_table_without_rows_has_no_links(tmp_path: Path) -> None:
-    assert read_links(table(tmp_path)) == ([], ())
+    found = read_links(table(tmp_path))
+    assert (found.links, found.problems, found.rows) == ((), (), 0)
+
+
+def test_every_row_that_is_not_blank_is_counted(tmp_path: Path) -> None:
+    face = "images/Ann/7.jpg,1.5,2,30,40,Ann,7,http://a/x"
+    found = read_links(table(tmp_path, face, "", face, "not a row", "", ",,,,,,,"))
+    assert (found.rows, len(found.problems), len(found.links)) == (4, 2, 1)
+
+
+def test_two_spellings_of_one_address_are_one_link(tmp_path: Path) -> None:
+    spellings = ("http://a.example/x", "HTTP://A.Example:80/x#top", "http://a.example./x")
+    rows = (f"images/Ann/7.jpg,,,,,Ann,7,{url}" for url in spellings)
+    assert [link.url for link in links_of(tmp_path, *rows)] == [spellings[0]]
 
 
 def test_a_row_is_a_link(tmp_path: Path) -> None:
@@ -91,10 +104,10 @@ def test_good_rows_are_those_of_the_label_table(tmp_path: Path) -> None:
     path = table(
         tmp_path, *(f"i/A/{n}.jpg,{box},A,{n},http://a/{n}" for n, box in enumerate(boxes))
     )
-    links, problems = read_links(path)
+    found = read_links(path)
     expected = read_table(path)
-    assert [link.photo_id for link in links] == [row["photo_id"] for row in expected.rows]
-    assert problems == expected.problems
+    assert [link.photo_id for link in found.links] == [row["photo_id"] for row in expected.rows]
+    assert found.problems == expected.problems
 
 
 @pytest.mark.parametrize("header", ["", "image_path,x1,y1,x2,y2\n", "url\n"])
@@ -181,7 +194,16 @@ def test_names_of_a_row_are_those_of_its_link(tmp_path: Path) -> None:
     ("url", "host"),
     [
         ("http://WWW.Example.org:8080/a", "www.example.org"),
+        ("http://www.example.org/a", "www.example.org"),
+        ("http://www.example.org:8642/a", "www.example.org"),
+        ("http://Example.org./", "example.org"),
+        (" http://Example.org/a b", "example.org"),
+        ("http://münchen.example", "xn--mnchen-3ya.example"),
+        ("http://１２７.０.０.１/", "127.0.0.1"),
         ("https://[2001:db8::1]:1/", "2001:db8::1"),
+        ("https://[2001:DB8:0::1]/", "2001:db8::1"),
+        ("http://user@Example.org/", "example.org"),
+        ("ftp://Example.org/", "example.org"),
         ("http://[broken/", ""),
         ("no address", ""),
         ("", ""),

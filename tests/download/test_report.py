@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from facedet.download import report
+from facedet.download.account import Outcome
 from facedet.download.content import Picture
-from facedet.download.ledger import Ledger, Outcome
+from facedet.download.ledger import Ledger
 from facedet.download.links import Link
 from facedet.download.outcome import ERROR_CLASSES, ErrorClass, Failed, Fetched
 from facedet.errors import DatasetError
@@ -97,6 +98,18 @@ def test_every_class_has_its_sentence(error_class: ErrorClass) -> None:
     assert report.explain(error_class).endswith(".")
 
 
+@pytest.mark.parametrize(
+    "status", [400, 401, 402, 403, 404, 410, 418, 429, 451, 499, 500, 502, 503, 504, 520, 599]
+)
+def test_every_status_has_its_sentence(status: int) -> None:
+    said = report.explain("http_4xx" if status < 500 else "http_5xx", status)
+    assert said.endswith(f"({status}).")
+
+
+def test_a_status_says_nothing_about_what_is_no_refusal() -> None:
+    assert report.explain("not_an_image", 200) == report.explain("not_an_image")
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Ledger]:
     said: list[report.Verdict] = ["ok", "dns", "ok", "dns"]
@@ -108,8 +121,18 @@ def small(tmp_path: Path) -> Iterator[Ledger]:
 
 def test_the_funnel_has_shares_of_the_step_before(small: Ledger) -> None:
     steps = report.funnel(small)
-    assert [step.n for step in steps] == [5, 5, 4, 2, 2, 2]
-    assert [step.share for step in steps] == [1.0, 1.0, 0.8, 0.5, 1.0, 1.0]
+    assert [step.n for step in steps] == [5, 5, 5, 4, 2, 2, 2]
+    assert [step.share for step in steps] == [1.0, 1.0, 1.0, 0.8, 0.5, 1.0, 1.0]
+
+
+def test_the_funnel_begins_with_every_line_of_the_table(small: Ledger) -> None:
+    small.note_source(10, 2)
+    steps = report.funnel(small)[:3]
+    assert [(step.name, step.n, step.share) for step in steps] == [
+        ("lines in the table", 10, 1.0),
+        ("lines with a usable link", 8, 0.8),
+        ("different addresses", 5, 0.625),
+    ]
 
 
 def test_an_empty_funnel_divides_by_nothing(tmp_path: Path) -> None:
@@ -118,7 +141,47 @@ def test_an_empty_funnel_divides_by_nothing(tmp_path: Path) -> None:
 
 
 def test_classes_come_with_their_meaning(small: Ledger) -> None:
-    assert report.by_class(small) == [report.ClassCount("dns", 2, report.explain("dns"))]
+    assert report.by_class(small) == [report.ClassCount("dns", None, 2, report.explain("dns"))]
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Iterator[Ledger]:
+    """Three links with 404, two with 403, one that was not asked; one web page with status 200."""
+    statuses = [404, 403, 404, None, 404, 403]
+    urls = [f"http://x.example/{n}" for n in range(len(statuses) + 1)]
+    page = Failed("not_an_image", "a web page")
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.add(Link("A", str(n), url, None) for n, url in enumerate(urls))
+        ledger.record(
+            [
+                Outcome.of_failure(url, Failed("http_4xx", "", status))
+                for url, status in zip(urls, statuses, strict=False)
+            ]
+        )
+        ledger.record(
+            [Outcome.of_failure(urls[-1], page, fetched=Fetched(b"<p>", 200, "http://x/"))]
+        )
+        yield ledger
+
+
+def test_answers_of_sites_are_counted_by_their_status(refused: Ledger) -> None:
+    assert [(row.error_class, row.http_status, row.n) for row in report.by_class(refused)] == [
+        *(("http_4xx", 404, 3), ("http_4xx", 403, 2)),
+        *(("http_4xx", None, 1), ("not_an_image", None, 1)),
+    ]
+
+
+def test_what_was_not_asked_is_said_to_be_so(refused: Ledger) -> None:
+    [unasked] = [
+        row for row in report.by_class(refused) if row.n == 1 and "http" in row.error_class
+    ]
+    assert "we asked no more" in unasked.meaning
+
+
+def test_a_class_that_may_hold_unasked_links_says_so(small: Ledger) -> None:
+    small.record([outcome("http://h0.example/4", "connect")])
+    [row] = [row for row in report.by_class(small) if row.error_class == "connect"]
+    assert "not asked" in row.meaning
 
 
 def test_yields_are_of_what_was_tried(small: Ledger) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from facedet.download import engine, run
+from facedet.download import engine, room
 from facedet.download.engine import Progress, Settings
 from facedet.download.folder import DiskError
 from facedet.download.hosts import Manners
 from facedet.download.ledger import Ledger
 from facedet.download.report import confusion, funnel
-from facedet.download.run import download, open_dataset, probe, take_up_again, wilson
-from facedet.errors import DatasetError
+from facedet.download.run import download, opened, possible_workers, take_up_again
+from facedet.errors import DatasetError, LabelError
 from facedet.images import read
 from facedet.practice.server import early_requests, most_at_once
 from tests.download.practice import make_set, served
@@ -31,9 +31,11 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def done(practice: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Ledger]]:
     """The whole set downloaded once, with the server's own account beside it."""
     dataset = tmp_path_factory.mktemp("run") / "dataset"
-    ledger, problems = open_dataset(practice / "labels.csv", dataset)
-    assert problems == ()
-    with served(practice) as (_internet, network), ledger:
+    with (
+        served(practice) as (_internet, network),
+        opened(practice / "labels.csv", dataset) as (ledger, table),
+    ):
+        assert table.problems == ()
         download(dataset, ledger, QUICK, network)
         yield dataset, ledger
 
@@ -124,8 +126,10 @@ def test_only_the_classes_that_were_named_are_tried_again(
 
 
 def test_what_waits_is_left_alone_by_a_retry(practice: Path, tmp_path: Path) -> None:
-    ledger, _problems = open_dataset(practice / "labels.csv", tmp_path / "d")
-    with ledger, served(practice) as (internet, network):
+    with (
+        opened(practice / "labels.csv", tmp_path / "d") as (ledger, _table),
+        served(practice) as (internet, network),
+    ):
         download(tmp_path / "d", ledger, QUICK, network, limit=5)
         internet.reset()
         nothing = take_up_again(ledger, ["disk"])
@@ -145,9 +149,11 @@ def test_each_row_s_own_box_and_link_decide(practice: Path, tmp_path: Path) -> N
         f"images/{'con.' + 96 * 'x'}/1.jpg,1,1,9,9,,,{good['url']}",
     ]
     (tmp_path / "l.csv").write_text("\n".join(rows) + "\n")
-    ledger, problems = open_dataset(tmp_path / "l.csv", tmp_path / "d")
-    assert [problem.line for problem in problems] == [4]
-    with ledger, served(practice) as (_internet, network):
+    with (
+        opened(tmp_path / "l.csv", tmp_path / "d") as (ledger, table),
+        served(practice) as (_internet, network),
+    ):
+        assert [problem.line for problem in table.problems] == [4]
         download(tmp_path / "d", ledger, QUICK, network)
     with (tmp_path / "d/labels.csv").open() as file:
         written = list(csv.DictReader(file))
@@ -158,13 +164,15 @@ def test_a_stop_keeps_what_was_done_and_a_later_run_ends_as_if_there_had_been_no
     practice: Path, done: tuple[Path, Ledger], tmp_path: Path
 ) -> None:
     dataset = tmp_path / "stopped"
-    ledger, _problems = open_dataset(practice / "labels.csv", dataset)
     seen: list[int] = []
 
     def report(progress: Progress) -> None:
         seen.append(progress.done)
 
-    with ledger, served(practice) as (_internet, network):
+    with (
+        opened(practice / "labels.csv", dataset) as (ledger, _table),
+        served(practice) as (_internet, network),
+    ):
         stop = lambda: "stop" if seen and seen[-1] > 20 else ""  # noqa: E731
         slow = Settings(manners=Manners(per_host=1, spacing_s=0.1))
         download(dataset, ledger, slow, network, report=report, asked=stop)
@@ -179,8 +187,10 @@ def test_a_stop_keeps_what_was_done_and_a_later_run_ends_as_if_there_had_been_no
 
 
 def test_a_limit_takes_so_many_and_no_more(practice: Path, tmp_path: Path) -> None:
-    ledger, _problems = open_dataset(practice / "labels.csv", tmp_path / "d")
-    with ledger, served(practice) as (_internet, network):
+    with (
+        opened(practice / "labels.csv", tmp_path / "d") as (ledger, _table),
+        served(practice) as (_internet, network),
+    ):
         assert download(tmp_path / "d", ledger, QUICK, network, limit=15).done == 15
         assert ledger.funnel().tried == 15
 
@@ -189,8 +199,10 @@ def test_no_host_is_asked_more_at_once_than_allowed_and_none_before_its_time(
     practice: Path, tmp_path: Path
 ) -> None:
     settings = Settings(manners=Manners(per_host=2, backoff_s=0.05))
-    ledger, _problems = open_dataset(practice / "labels.csv", tmp_path / "d")
-    with ledger, served(practice) as (internet, network):
+    with (
+        opened(practice / "labels.csv", tmp_path / "d") as (ledger, _table),
+        served(practice) as (internet, network),
+    ):
         download(tmp_path / "d", ledger, settings, network, limit=80)
         log = internet.log
     hosts = {request.host for request in log}
@@ -203,7 +215,6 @@ def test_a_full_disk_ends_the_run_cleanly_and_it_goes_on_later(
     practice: Path, done: tuple[Path, Ledger], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = tmp_path / "full"
-    ledger, _problems = open_dataset(practice / "labels.csv", dataset)
     written: list[str] = []
     store = engine.store_picture
 
@@ -213,7 +224,10 @@ def test_a_full_disk_ends_the_run_cleanly_and_it_goes_on_later(
         written.append(store(folder, link, body, suffix))  # type: ignore[arg-type]
         return written[-1]
 
-    with ledger, served(practice) as (_internet, network):
+    with (
+        opened(practice / "labels.csv", dataset) as (ledger, _table),
+        served(practice) as (_internet, network),
+    ):
         with monkeypatch.context() as patched:
             patched.setattr(engine, "store_picture", full_after_ten)
             with pytest.raises(DiskError, match="no space left"):
@@ -223,18 +237,34 @@ def test_a_full_disk_ends_the_run_cleanly_and_it_goes_on_later(
     assert rows_of(dataset) == rows_of(done[0])
 
 
-def test_a_disk_that_is_nearly_full_is_refused_in_time(
+@pytest.mark.parametrize("free", [1_000_000, 203_000_000])
+def test_a_disk_without_room_is_refused_before_anything_is_asked(
+    practice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    monkeypatch.setattr(room, "free_bytes", lambda _place: free)
+    with (
+        opened(practice / "labels.csv", tmp_path / "d") as (ledger, _table),
+        served(practice) as (internet, network),
+    ):
+        with pytest.raises(DiskError, match="make room"):
+            download(tmp_path / "d", ledger, QUICK, network)
+        assert internet.log == []
+
+
+def test_the_reserve_of_the_disk_stays_free_while_it_runs(
     practice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "LEAST_FREE_BYTES", 10**18)
-    ledger, _problems = open_dataset(practice / "labels.csv", tmp_path / "d")
+    left = [10**12, 10**12, 10**12]
+    monkeypatch.setattr(room, "free_bytes", lambda _place: left.pop() if left else 1000)
+    slow = Settings(manners=Manners(per_host=1, spacing_s=0.2))
     with (
-        ledger,
-        served(practice) as (internet, network),
-        pytest.raises(DatasetError, match="make room first"),
+        opened(practice / "labels.csv", tmp_path / "d") as (ledger, _table),
+        served(practice) as (_internet, network),
     ):
-        download(tmp_path / "d", ledger, QUICK, network)
-    assert internet.log == []
+        with pytest.raises(DiskError, match="make room and start again"):
+            download(tmp_path / "d", ledger, slow, network)
+        assert ledger.counts().waiting > 0
+        assert len((tmp_path / "d/labels.csv").read_text().splitlines()) > 1
 
 
 def test_the_labels_of_a_dataset_may_be_its_own(practice: Path, tmp_path: Path) -> None:
@@ -242,29 +272,55 @@ def test_the_labels_of_a_dataset_may_be_its_own(practice: Path, tmp_path: Path) 
     dataset.mkdir()
     (dataset / "labels.csv").write_bytes((practice / "labels.csv").read_bytes())
     for _round in range(2):
-        ledger, _problems = open_dataset(dataset / "labels.csv", dataset)
-        with ledger, served(practice) as (_internet, network):
+        with (
+            opened(dataset / "labels.csv", dataset) as (ledger, _table),
+            served(practice) as (_internet, network),
+        ):
             download(dataset, ledger, QUICK, network, limit=20)
             assert ledger.counts().total == 140
     assert (dataset / "links.csv").read_bytes() == (practice / "labels.csv").read_bytes()
 
 
-def test_a_probe_says_what_to_expect(practice: Path, done: tuple[Path, Ledger]) -> None:
-    from facedet.download.links import read_links
+def test_a_list_that_cannot_be_read_makes_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("image_path,x1,y1,x2,y2\n")
+    with pytest.raises(LabelError, match="url"), opened(tmp_path / "l.csv", tmp_path / "d"):
+        pass
+    assert not (tmp_path / "d").exists()
 
-    links, _problems = read_links(practice / "labels.csv")
-    with served(practice) as (_internet, network):
-        found = probe(links, 60, network, seed=1)
-    assert found.tried == 60
-    assert found.low < found.rate < found.high
-    truth = done[1].counts().done / 140
-    assert found.low - 0.1 <= truth <= found.high + 0.1
+
+def test_two_downloads_into_one_dataset_are_refused(practice: Path, tmp_path: Path) -> None:
+    labels = practice / "labels.csv"
+    with (
+        opened(labels, tmp_path / "d"),
+        pytest.raises(DatasetError, match="another download writes"),
+        opened(labels, tmp_path / "d"),
+    ):
+        pass
+
+
+def test_rows_that_cannot_be_used_are_listed_beside_the_others(
+    practice: Path, tmp_path: Path
+) -> None:
+    text = (practice / "labels.csv").read_text() + "images/A/1.jpg,1,1,9,9\n"
+    (tmp_path / "l.csv").write_text(text)
+    with opened(tmp_path / "l.csv", tmp_path / "d") as (ledger, _table):
+        assert funnel(ledger)[0].n == 141
+        assert funnel(ledger)[1].n == 140
+    with (tmp_path / "d/problems.csv").open() as file:
+        assert [row["line"] for row in csv.DictReader(file)] == ["142"]
 
 
 @pytest.mark.parametrize(
-    ("good", "tried", "low", "high"),
-    # Wilson's interval at 95 %, worked out by hand for these.
-    [(0, 0, 0.0, 1.0), (0, 10, 0.0, 0.278), (10, 10, 0.722, 1.0), (5, 10, 0.237, 0.763)],
+    ("soft", "hard", "workers"),
+    [(256, 256, 64), (256, 100_000, 128), (-1, -1, 128), (100_000, 100_000, 128), (100, 100, 1)],
 )
-def test_the_interval_of_a_share(good: int, tried: int, low: float, high: float) -> None:
-    assert wilson(good, tried) == pytest.approx((low, high), abs=0.001)
+def test_there_are_no_more_workers_than_the_system_has_handles_for(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, workers: int
+) -> None:
+    resource = pytest.importorskip("resource")
+    now = [soft, hard]
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: tuple(now))
+    monkeypatch.setattr(
+        resource, "setrlimit", lambda _kind, limits: now.__setitem__(slice(2), limits)
+    )
+    assert possible_workers(128) == workers

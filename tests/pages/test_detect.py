@@ -1,13 +1,18 @@
 """The Detect page run without a browser: what stands there, and that nothing raises."""
 
 import json
+import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from facedet import jobs
+from facedet.download import client
+from facedet.download.outcome import Fetched
+from facedet.ui import photo_source
 from tests.test_jobs import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
@@ -85,13 +90,12 @@ def from_the_web(app: AppTest, url: str) -> AppTest:
 def test_a_picture_from_the_web(
     app: AppTest, both_jpeg: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facedet.download import client
-    from facedet.download.outcome import Fetched
-
     asked: list[str] = []
 
-    def fetched(url: str, **_limits: object) -> Fetched:
+    def fetched(url: str, *, limits: client.Limits) -> Fetched:
         asked.append(url)
+        assert limits.total_s == 20
+        assert limits.connect_s + limits.first_byte_s <= 20
         return Fetched(both_jpeg, 200, "https://cdn.example/two%20people.jpg?size=2")
 
     monkeypatch.setattr(client, "fetch_once", fetched)
@@ -114,6 +118,21 @@ def test_an_address_that_is_not_to_be_had_says_why(app: AppTest, url: str, says:
     from_the_web(app.run(), url)
     assert not app.exception
     assert says in app.error[0].value
+    assert app.text_input(key="detect.address").value == url
+
+
+def test_a_site_that_does_not_answer_is_given_up_with_a_sentence(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.jpg"
+        monkeypatch.setattr(photo_source, "WEB_S", 0.4)
+        monkeypatch.setattr(client, "fetch_once", partial(client.fetch_once, allow_private=True))
+        from_the_web(app.run(), url)
+    assert not app.exception
+    assert "took too long to answer" in app.error[0].value
     assert app.text_input(key="detect.address").value == url
 
 

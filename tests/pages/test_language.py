@@ -9,6 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from facedet import i18n
+from facedet.download.account import Outcome
+from facedet.download.ledger import Ledger
+from facedet.download.links import Link
 from facedet.vggface.making import make_index
 from tests.vggface.made import write_archive
 
@@ -90,4 +93,19 @@ def test_the_dataset_page(app: AppTest, home: Path, tmp_path: Path) -> None:
     assert untranslated(app.run()) == []
     make_index(write_archive(tmp_path / "a.tar.gz"), home / "vggface/own-mine/index.parquet")
     app.query_params["list"] = "own-mine"
+    assert untranslated(app.run()) == []
+
+
+def test_a_dataset_with_what_came_of_it(app: AppTest, home: Path) -> None:
+    folder = home / "datasets" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "labels.csv").write_text("image_path,x1,y1,x2,y2,url\na/1.jpg,1,1,9,9,http://a.b/c\n")
+    app.switch_page("pages/dataset.py")
+    assert untranslated(app.run()) == []
+    with Ledger.open(folder / "ledger.sqlite") as ledger:
+        ledger.add([Link("a", str(n), f"http://a.b/{n}", None) for n in range(3)])
+        failed = Outcome(
+            url="http://a.b/1", state="failed", error_class="http_4xx", http_status=404
+        )
+        ledger.record([failed])
     assert untranslated(app.run()) == []
