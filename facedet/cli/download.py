@@ -1,11 +1,10 @@
 """``facedet download``: the photos behind the links of a label table, with an account of each."""
 
 import argparse
-import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from heapq import nlargest
 from operator import itemgetter
@@ -16,14 +15,13 @@ from facedet.cli.output import Meter, as_job, check_destination, say, warn, writ
 from facedet.download import report
 from facedet.download.engine import Ask, Progress, Settings
 from facedet.download.hosts import Manners
-from facedet.download.labels import PROBLEMS, set_aside_edits
+from facedet.download.labels import PROBLEMS
 from facedet.download.ledger import Ledger
 from facedet.download.links import read_links
-from facedet.download.outcome import ERROR_CLASSES, ErrorClass
+from facedet.download.outcome import RECORDED, ErrorClass
 from facedet.download.probe import Probe, probe
 from facedet.download.run import Network, download, opened, take_up_again
 from facedet.errors import UsageError
-from facedet.files import write_atomically
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.images import Limits
@@ -60,7 +58,7 @@ def add_parser(commands: "Subparsers") -> None:
     add(
         "--retry",
         metavar="CLASS,…",
-        help=_("try failures of these classes again: ") + ", ".join(ERROR_CLASSES),
+        help=_("try failures of these classes again: ") + ", ".join(RECORDED),
     )
     add("--limit", type=int, metavar="N", help=_("ask for so many links, then stop"))
     add("--probe", type=int, metavar="N", help=_("try N links, keep nothing, say what to expect"))
@@ -101,20 +99,27 @@ def _check(options: argparse.Namespace) -> None:
                     name=name.replace("_", "-"), value=value, most=most
                 )
             )
+    mixed = [name for name in ("retry", "limit", "truth", "out") if getattr(options, name)]
+    if options.probe and mixed:
+        raise UsageError(
+            _("--probe keeps nothing, so --{name} does not go with it").format(name=mixed[0])
+        )
+    if options.truth:
+        report.read_truth(options.truth)  # before hours of work, not after
     if options.out is None and not options.probe:
         raise UsageError(_("give --out DATASET, the folder for the photos; or --probe N"))
 
 
 def _classes(text: str | None) -> list[ErrorClass]:
     wanted = [name for name in (text or "").split(",") if name]
-    unknown = [name for name in wanted if name not in ERROR_CLASSES]
-    if unknown:
+    unknown = [name for name in wanted if name not in RECORDED]
+    if unknown or (text is not None and not wanted):
         raise UsageError(
             _("--retry: there is no class {name}; there are {all}").format(
-                name=unknown[0], all=", ".join(ERROR_CLASSES)
+                name=repr(unknown[0] if unknown else ""), all=", ".join(RECORDED)
             )
         )
-    return [name for name in ERROR_CLASSES if name in wanted]
+    return [name for name in RECORDED if name in wanted]
 
 
 def _probe(options: argparse.Namespace, network: Network, worker: Worker | None) -> int:
@@ -182,18 +187,21 @@ def _download(options: argparse.Namespace, network: Network, worker: Worker | No
             ledger,
             _settings(options),
             network,
-            only=_only(ledger, retry, options.run_dir),
+            only_again=_takes_up_again(ledger, retry, options.run_dir),
             limit=options.limit,
             report=_reporter(meter, worker),
             asked=stopper.asked,
         )
         result = _result(ledger, done, options)
     if worker:
+        if done.labels_kept:
+            worker.event("labels_kept", file=done.labels_kept)
         worker.event("summary", **result)
     if options.json:
         write_json(result, options.json)
     if not quiet:
         _report(result)
+        _warn_of_changes(done)
     if stopper.asked() == "stop":
         text = _("stopped; what is done is kept, and the same command goes on")
         return _ended_by_stop(worker, text)
@@ -217,31 +225,36 @@ def _warn_of(problems: Sequence[Problem], options: argparse.Namespace) -> None:
                 n=len(problems) - MOST_TOLD, path=options.out / PROBLEMS
             )
         )
-    kept = set_aside_edits(options.out)
-    if kept is not None:
+
+
+def _warn_of_changes(done: Progress) -> None:
+    """What people had changed in the folder since the last run."""
+    if done.labels_kept:
         warn(
             _(
-                "labels.csv has been changed; it is written anew, and yours is kept as {name}"
-            ).format(name=kept.name)
+                "labels.csv had been changed; it is written anew, and yours is kept as {name}"
+            ).format(name=done.labels_kept)
+        )
+    if done.missed:
+        warn(
+            ngettext(
+                "{n:,} picture had gone from the folder, and was asked for again",
+                "{n:,} pictures had gone from the folder, and were asked for again",
+                done.missed,
+            ).format(n=done.missed)
         )
 
 
-def _only(
-    ledger: Ledger, retry: Sequence[ErrorClass], run_dir: Path | None
-) -> Collection[str] | None:
-    """The URLs of a retry; None where all that waits is meant.
-
-    A job that is resumed goes on with the same ones, and does not take up again what failed anew.
-    """
+def _takes_up_again(ledger: Ledger, retry: Sequence[ErrorClass], run_dir: Path | None) -> bool:
+    """Whether this run is a retry; a job that is resumed begins none anew, but goes on."""
     if not retry:
-        return None
-    noted = run_dir / "retry.json" if run_dir else None
-    if noted is not None and noted.exists():
-        return set(json.loads(noted.read_text(encoding="utf-8")))
-    urls = take_up_again(ledger, retry)
+        return False
+    noted = run_dir / "retry" if run_dir else None
+    if noted is None or not noted.exists():
+        take_up_again(ledger, retry)
     if noted is not None:
-        write_atomically(noted, json.dumps(sorted(urls)))
-    return urls
+        noted.touch()
+    return True
 
 
 class _Stopper:

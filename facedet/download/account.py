@@ -21,7 +21,8 @@ class Outcome:
         bytes: of the body; None where there was none.
         sha256: of a picture; "" for all else.
         attempts: requests made, redirects not counted.
-        at: when it ended, seconds since 1970.
+        began: when the first attempt began, seconds since 1970; None: then `at` counts.
+        at: when the last one ended.
         final_url: where it ended.
         image_path: of the picture's file, relative to the dataset; see `store_picture`.
         note: what happened, for a person.
@@ -35,6 +36,7 @@ class Outcome:
     bytes: int | None = None
     sha256: str = ""
     attempts: int = 1
+    began: float | None = None
     at: float = field(default_factory=time.time)
     final_url: str = ""
     image_path: str = ""

@@ -186,8 +186,25 @@ class Client:
                     return replace(answer, seconds=trip.seconds + time.monotonic() - began)
                 return answer
         return Failed(
-            failed.error_class, failed.note, place.status, place.url, failed.retry_after_s
+            error_class=failed.error_class,
+            note=failed.note,
+            http_status=place.status,
+            final_url=place.url,
+            retry_after_s=failed.retry_after_s,
+            doubtful=failed.doubtful,
         )
+
+    async def reaches(self, url: str) -> bool:
+        """Whether this address's host can be connected to now; it is asked for nothing."""
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                way = await self._way(_checked(url), None)
+                ip, port = way.addresses[0]
+                _reader, writer = await asyncio.open_connection(ip, port)
+        except (EndedError, OSError):  # a timeout is an OSError
+            return False
+        writer.close()
+        return True
 
     async def _hop(self, trip: Trip, place: _Place) -> Fetched | Trip:
         parts = _checked(trip.url)

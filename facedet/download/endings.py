@@ -1,6 +1,7 @@
 """How an attempt ends early: one exception, and every error of the network put into words."""
 
 import asyncio
+import errno
 import os
 import ssl
 from collections.abc import Iterator
@@ -19,20 +20,35 @@ class EndedError(Exception):
         error_class: as the ledger will have it.
         note: a few words for a person.
         retry_after_s: how long the server asked to be left alone.
+        doubtful: whether our own line may be what failed.
     """
 
     def __init__(
-        self, error_class: ErrorClass, note: str, retry_after_s: float | None = None
+        self,
+        error_class: ErrorClass,
+        note: str,
+        retry_after_s: float | None = None,
+        *,
+        doubtful: bool = False,
     ) -> None:
         super().__init__(note)
         self.error_class = error_class
         self.note = note
         self.retry_after_s = retry_after_s
+        self.doubtful = doubtful
 
 
 class LostConnectionError(aiohttp.ClientError):
     """The connection broke before the head of an answer was whole."""
 
+
+# Errors of connecting that are this computer's, or its line's.
+_OURS = frozenset(
+    (
+        *(errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM),
+    )
+)
 
 # All that asking for a page, or reading it, may raise because of the other side.
 NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, asyncio.TimeoutError)
@@ -43,14 +59,18 @@ def before_answer(error: Exception) -> EndedError:
     if any(isinstance(cause, ssl.SSLError) for cause in _causes(error)):
         return EndedError("tls", _("the encryption failed: {reason}").format(reason=_short(error)))
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return EndedError("timeout", _("no connection in time"))
+        return EndedError("timeout", _("no connection in time"), doubtful=True)
     if isinstance(error, TimeoutError):
         return EndedError("timeout", _("connected, but no answer in time"))
     if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
         return _unreadable(error)
     if isinstance(error, LostConnectionError) and _has_begun(error):
         return EndedError("truncated", _("the connection broke within the head of the answer"))
-    return EndedError("connect", _("no connection: {reason}").format(reason=_short(error)))
+    return EndedError(
+        "connect",
+        _("no connection: {reason}").format(reason=_short(error)),
+        doubtful=any(getattr(cause, "errno", None) in _OURS for cause in _causes(error)),
+    )
 
 
 def within_body(error: Exception) -> EndedError:

@@ -24,6 +24,7 @@ HOST_FAILURES: frozenset[ErrorClass] = frozenset(("connect", "timeout", "http_5x
 # Failures that may pass. A hang may too, but costs as long again: `--retry timeout` is for that.
 PASSING: frozenset[ErrorClass] = frozenset(("connect", "http_5xx", "truncated"))
 TOO_MANY_REQUESTS = 429
+MEMORY = 0.2  # weight of the last request in a host's mean time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class Manners:
         rest_s: first rest; doubled each time up to `most_wait_s`.
         rests: so many without an answer in between, and the host is given up: its other links end
             as the last one did, unasked.
+        refusals: so many times may a host say that it is asked too much, without an answer in
+            between, before it is given up.
     """
 
     per_host: int = 4
@@ -52,6 +55,7 @@ class Manners:
     rest_after: int = 8
     rest_s: float = 5.0
     rests: int = 3
+    refusals: int = 10
 
 
 @dataclass(slots=True)
@@ -66,6 +70,8 @@ class _Host(Generic[Item]):
     resting_until: float = 0.0
     failures: int = 0
     rests: int = 0
+    refusals: int = 0
+    mean_s: float = 0.0
     given_up: Failed | None = None
     queued: bool = False  # whether it stands in the heap of hosts
 
@@ -76,7 +82,8 @@ class Hosts(Generic[Item]):
     Args:
         host_of: the host that a request goes to.
         manners: the rules.
-        rng: for the chance in back-off; seeded, a run can be repeated.
+        rng: for the chance in back-off; seeded, a run can be repeated. By default unseeded: many
+            who share an address must not come back together.
     """
 
     def __init__(
@@ -84,7 +91,7 @@ class Hosts(Generic[Item]):
     ) -> None:
         self._host_of = host_of
         self._manners = manners
-        self._rng = rng or Random(0)
+        self._rng = rng or Random()
         self._hosts: dict[str, _Host[Item]] = {}
         self._heap: list[tuple[float, int, str]] = []
         self._unasked: list[tuple[Item, Failed]] = []
@@ -130,10 +137,11 @@ class Hosts(Generic[Item]):
         """When the next may be made; None where none is waiting for time alone."""
         return self._heap[0][0] if self._heap else None
 
-    def done(self, item: Item, now: float, failed: Failed | None) -> None:
+    def done(self, item: Item, now: float, failed: Failed | None, took_s: float = 0.0) -> None:
         """A request has ended; `failed` is None where it gave a body or a redirect."""
         host = self._host(item)
         host.active -= 1
+        host.mean_s += (took_s - host.mean_s) * (MEMORY if host.mean_s else 1.0)
         self._judge(host, failed, now)
         self._queue(host)
 
@@ -150,6 +158,14 @@ class Hosts(Generic[Item]):
             return False
         self.add_later(first, now + self._wait(failed, attempts))
         return True
+
+    def left_s(self, name: str, n: int, now: float) -> float:
+        """How long `n` more requests to a host will take at least, going by what it took so far."""
+        host, rules = self._hosts.get(name), self._manners
+        if host is None:
+            return n * rules.spacing_s
+        each = max(rules.spacing_s, host.mean_s / rules.per_host)
+        return max(0.0, host.resting_until - now) + n * each
 
     def resting(self, now: float) -> dict[str, float]:
         """The hosts that are left alone, and for how many more seconds."""
@@ -191,11 +207,12 @@ class Hosts(Generic[Item]):
 
     def _judge(self, host: _Host[Item], failed: Failed | None, now: float) -> None:
         rules = self._manners
-        if failed is not None and failed.retry_after_s is not None:
-            if failed.retry_after_s > rules.most_wait_s:
-                self._give_up(host, failed, _asks_for_peace(host.name, failed.retry_after_s))
-                return
-            host.resting_until = max(host.resting_until, now + failed.retry_after_s)
+        if failed is not None and failed.doubtful:
+            return
+        if failed is not None and (failed.retry_after_s is not None or _is_refusal(failed)):
+            self._leave_alone(host, failed, now)
+            return
+        host.refusals = 0
         if failed is None or failed.error_class not in HOST_FAILURES:
             host.failures = host.rests = 0
             return
@@ -208,6 +225,21 @@ class Hosts(Generic[Item]):
             if host.rests > rules.rests:
                 note = _("not asked: {host} failed again and again ({note})")
                 self._give_up(host, failed, note.format(host=host.name, note=failed.note))
+
+    def _leave_alone(self, host: _Host[Item], failed: Failed, now: float) -> None:
+        """It is asked too much: rest as long as it says, or each time twice as long."""
+        rules = self._manners
+        asked_for = failed.retry_after_s
+        if asked_for is not None and asked_for > rules.most_wait_s:
+            self._give_up(host, failed, _asks_for_peace(host.name, asked_for))
+            return
+        if host.resting_until <= now:  # else it says so once more, to requests of before
+            host.refusals += 1
+        rest = rules.backoff_s * 2.0 ** (host.refusals - 1) if asked_for is None else asked_for
+        host.resting_until = max(host.resting_until, now + min(rest, rules.most_wait_s))
+        if host.refusals > rules.refusals:
+            note = _("not asked: {host} said again and again that it is asked too much")
+            self._give_up(host, failed, note.format(host=host.name))
 
     def _give_up(self, host: _Host[Item], failed: Failed, note: str) -> None:
         host.given_up = Failed(failed.error_class, note)
@@ -229,5 +261,10 @@ def _asks_for_peace(host: str, seconds: float) -> str:
     )
 
 
+def _is_refusal(failed: Failed) -> bool:
+    return failed.http_status == TOO_MANY_REQUESTS
+
+
 def _may_pass(failed: Failed) -> bool:
-    return failed.error_class in PASSING or failed.http_status == TOO_MANY_REQUESTS
+    unheard = failed.doubtful and failed.error_class == "dns"
+    return failed.error_class in PASSING or _is_refusal(failed) or unheard

@@ -5,7 +5,9 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from hashlib import file_digest
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from facedet.download.account import Row, Where
 from facedet.download.addresses import canonical
@@ -23,14 +25,22 @@ ADDED = ("image_width", "image_height", "label_fits")
 _WRITTEN = ".labels.sha256"  # of the labels.csv that was written last
 
 
-def keep_links(source: Path, dataset: Path, problems: Sequence[Problem]) -> None:
-    """Copy what is asked for into the dataset, and beside it the rows that cannot be used.
+def keep_links(source: Path, dataset: Path) -> None:
+    """Copy what is asked for into the dataset.
 
     Raises:
         DiskError: the disk does not take it.
     """
     with writes(LINKS), replaced_atomically(dataset / LINKS) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def note_problems(dataset: Path, problems: Sequence[Problem]) -> None:
+    """Write down which rows of the links cannot be used; no file where all can.
+
+    Raises:
+        DiskError: the disk does not take it.
+    """
     if not problems:
         (dataset / PROBLEMS).unlink(missing_ok=True)
         return
@@ -44,16 +54,24 @@ def keep_links(source: Path, dataset: Path, problems: Sequence[Problem]) -> None
         writer.writerows((problem.line, problem.reason) for problem in problems)
 
 
-def write_labels(dataset: Path, ledger: Ledger) -> int:
-    """``labels.csv`` anew: the rows of ``links.csv`` whose photo is there; returns how many.
+class Written(NamedTuple):
+    """How many rows, and where a table that somebody had changed is kept now."""
+
+    rows: int
+    kept: Path | None
+
+
+def write_labels(dataset: Path, ledger: Ledger) -> Written:
+    """``labels.csv`` anew: the rows of ``links.csv`` whose photo is there.
 
     ``image_path`` is where it lies, and three columns say what is known of it. A row whose link is
     not the one that was fetched is left out: that photo is not its own. A table that somebody has
     changed is kept under another name, see `set_aside_edits`.
     """
+    broken = _broken_lines(dataset)
     there = {(row.identity, row.photo_id): row for row in ledger.each(Where(state="done"))}
     n = 0
-    set_aside_edits(dataset)
+    kept = set_aside_edits(dataset)
     with (
         writes(LABELS),
         (dataset / LINKS).open(encoding="utf-8-sig", newline="") as source,
@@ -66,13 +84,22 @@ def write_labels(dataset: Path, ledger: Ledger) -> int:
             writer = csv.DictWriter(target, columns, lineterminator="\n", extrasaction="ignore")
             writer.writeheader()
             for row in rows:
+                if rows.line_num in broken:
+                    continue
                 names = (row.get("identity") or "", row.get("photo_id") or "", row["image_path"])
                 found = there.get(names_of(*names))
                 if found and canonical(found.url) == canonical(row.get("url") or ""):
                     writer.writerow(row | _known(found, row))
                     n += 1
         write_atomically(dataset / _WRITTEN, _sum_of(temporary))
-    return n
+    return Written(n, kept)
+
+
+def _broken_lines(dataset: Path) -> set[int]:
+    if not (dataset / PROBLEMS).is_file():
+        return set()
+    with (dataset / PROBLEMS).open(encoding="utf-8", newline="") as file:
+        return {int(row["line"]) for row in csv.DictReader(file)}
 
 
 def set_aside_edits(dataset: Path) -> Path | None:
@@ -89,7 +116,9 @@ def set_aside_edits(dataset: Path) -> Path | None:
         known.append(_sum_of(links))  # the list itself, as a sample is written
     if now in known:
         return None
-    kept = dataset / time.strftime("labels-%Y%m%d-%H%M%S.csv", time.gmtime())
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    free = (dataset / f"labels-{stamp}-{n}.csv" for n in count(1))
+    kept = next(path for path in free if not path.exists())
     with writes(kept.name), replaced_atomically(kept) as temporary:
         shutil.copyfile(labels, temporary)
     return kept

@@ -9,7 +9,7 @@ import csv
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -38,6 +38,7 @@ from facedet.download.outcome import ErrorClass
 from facedet.download.statements import (
     ADD,
     CONTRADICTION,
+    CORRECT,
     FAILURES,
     FATE,
     FORGET,
@@ -47,11 +48,14 @@ from facedet.download.statements import (
     LABELS,
     MARK_REPEATS,
     OFTEN,
+    ONLY_AGAIN,
     RECORD,
     ROW,
     SHARE_FATE,
     SUSPECTS,
     WAITING,
+    WAITING_AT,
+    WAITING_HOSTS,
 )
 from facedet.errors import DatasetError, shown_name
 from facedet.files import replaced_atomically
@@ -60,6 +64,7 @@ from facedet.labels.table import FORMULA_STARTS
 
 PAGE_ROWS = 1000
 LEAST_PICTURES = 20  # a mean of fewer says nothing
+QUARANTINE = "quarantine"  # where cleaning sets pictures aside, in the folders that they had
 MOST_LABELS = 200  # of one picture that are looked at; no group is larger
 CLOCK_S = 2.0  # how coarse the times of files are on the coarsest file system (FAT)
 _PICTURE = re.compile(r"images/(?!\.)[^/\\]+/(?!\.)[^/\\]+")  # a path out of a ledger is judged
@@ -109,7 +114,8 @@ class Ledger:
     def add(self, links: Iterable[Link]) -> int:
         """Add the links that are not there yet; returns how many.
 
-        A new link with an address that is known shares its fate, come what came.
+        A new link with an address that is known shares its fate, come what came. A label that is
+        another now than it was takes its place, and is judged anew.
 
         Raises:
             DatasetError: a photo is there with another address; nothing is added then.
@@ -127,6 +133,7 @@ class Ledger:
                         "choose another folder for this list"
                     ).format(photo=photo, known=shown_name(known), url=shown_name(url))
                 )
+            db.execute(CORRECT)
             added = db.execute(ADD).rowcount
             db.execute("DROP TABLE incoming")
             db.execute(MARK_REPEATS, (last,))
@@ -155,20 +162,47 @@ class Ledger:
         while left:
             n = PAGE_ROWS if left < 0 else min(left, PAGE_ROWS)
             page = self._all(WAITING, last, n)
-            for number, identity, photo_id, url, x1, y1, x2, y2 in page:
-                yield Link(identity, photo_id, url, None if x1 is None else (x1, y1, x2, y2))
-                last = number
+            for row in page:
+                yield _as_link(row)
+                last = row[0]
             if len(page) < n:
                 return
             left -= n if left > 0 else 0
 
+    def waiting_hosts(self, *, only_again: bool = False) -> list[tuple[str, int]]:
+        """Where links are to do, and how many addresses; the most first.
+
+        Args:
+            only_again: count only failures that wait to be tried again.
+        """
+        return [
+            (host, n)
+            for host, n in self._all(WAITING_HOSTS.format(ONLY_AGAIN if only_again else ""))
+        ]
+
+    def waiting_at(
+        self, host: str, after: int, limit: int, *, only_again: bool = False
+    ) -> list[tuple[int, Link]]:
+        """The next links to do at a host, each with its number; the one to go on after."""
+        query = WAITING_AT.format(ONLY_AGAIN if only_again else "")
+        return [(row[0], _as_link(row)) for row in self._all(query, host, after, limit)]
+
     def retry(self, classes: Iterable[ErrorClass]) -> int:
-        """Let the failed links of these classes wait again; returns how many."""
+        """Let the failed links of these classes wait again; returns how many rows.
+
+        They are marked until they have come to something, so that an interrupted retry goes on.
+        """
         wanted = tuple(classes)
         marks = ", ".join("?" * len(wanted))
         # The picture's sum and site stay: that it was a placeholder must not be forgotten.
         with self._writing() as db:
-            return db.execute(f"{FORGET} WHERE error_class IN ({marks})", wanted).rowcount
+            return db.execute(
+                f"{FORGET}, again = 1 WHERE error_class IN ({marks})", wanted
+            ).rowcount
+
+    def to_retry(self) -> int:
+        """How many addresses were let wait again, and still do."""
+        return sum(n for _host, n in self.waiting_hosts(only_again=True))
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what URLs came to, all or nothing; every row of an address gets the same.
@@ -247,6 +281,36 @@ class Ledger:
                 gone += self._orphans(folder, names)
             n += drop(self._dataset / folder / name for name in gone)
         return n
+
+    def miss_pictures(self) -> int:
+        """Let pictures wait again that rows say are there and that are gone; returns how many.
+
+        What was set aside into the dataset's quarantine is not gone.
+        """
+        names_in = dict(folders_of(self._dataset))
+        query = "SELECT DISTINCT identity FROM links WHERE state = 'done'"
+        gone = [
+            path
+            for (identity,) in self._all(query)
+            for path in self._missing(f"images/{identity}", identity, names_in)
+        ]
+        with self._writing() as db:
+            query = f"{FORGET} WHERE state = 'done' AND image_path = ?"
+            db.executemany(query, [(path,) for path in gone])
+        return len(gone)
+
+    def _missing(
+        self, folder: str, identity: str, names_in: Mapping[str, Sequence[str]]
+    ) -> list[str]:
+        query = "SELECT image_path FROM links WHERE identity = ? AND state = 'done'"
+        there = {f"{folder}/{name}" for name in names_in.get(folder, ())}
+        return [
+            path
+            for (path,) in self._all(query, identity)
+            if path.startswith(f"{folder}/")
+            and path not in there
+            and not (self._dataset / QUARANTINE / path).exists()
+        ]
 
     def _orphans(self, folder: str, names: Iterable[str]) -> list[str]:
         """Of the names of a person's files, those of orphans."""
@@ -410,6 +474,11 @@ def _incoming(links: Iterable[Link]) -> Iterator[tuple[object, ...]]:
         )
 
 
+def _as_link(row: tuple[Any, ...]) -> Link:
+    _number, identity, photo_id, url, *box = row
+    return Link(identity, photo_id, url, None if box[0] is None else cast(Box, tuple(box)))
+
+
 def _as_values(outcome: Outcome) -> tuple[object, ...]:
     """The values of `RECORD`, in its order."""
     w, h = outcome.image_wh or (None, None)
@@ -418,7 +487,8 @@ def _as_values(outcome: Outcome) -> tuple[object, ...]:
         **{"image_width": w, "image_height": h},
     }
     values = (made[name] if name in made else getattr(outcome, name) for name in FATE)
-    return *values, w, h, outcome.attempts, outcome.at, outcome.at, canonical(outcome.url)
+    began = outcome.at if outcome.began is None else outcome.began
+    return *values, w, h, outcome.attempts, began, outcome.at, canonical(outcome.url)
 
 
 def _as_tally(name: str, counts: dict[str, int]) -> Tally:

@@ -21,6 +21,8 @@ ErrorClass = Literal[
     "cancelled",
 ]
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
+# A full disk or a stop ends the run, and its links wait: no row keeps these two.
+RECORDED = tuple(name for name in ERROR_CLASSES if name not in ("disk", "cancelled"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Failed:
         http_status: of the last answer; None where there was none.
         final_url: the last address that was asked, or refused.
         retry_after_s: how long the server asked to be left alone; None where it did not.
+        doubtful: whether our own line may be what failed, so that nothing is known of the link.
     """
 
     error_class: ErrorClass
@@ -55,3 +58,4 @@ class Failed:
     http_status: int | None = None
     final_url: str = ""
     retry_after_s: float | None = None
+    doubtful: bool = False

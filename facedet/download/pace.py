@@ -1,6 +1,6 @@
 """How many requests at once: as many as make it faster, and no more."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 INTERVAL_S = 1.0
 BETTER = 1.05  # less than this is noise
@@ -28,7 +28,6 @@ class Pace:
     _finished: int = 0
     _calm: int = 0
     _before: int | None = None  # the limit to go back to, if fewer turn out to be slower
-    history: list[tuple[float, int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.limit = min(self.limit, self.most)
@@ -50,7 +49,6 @@ class Pace:
         self._since, self._finished = now, finished
         if busy:
             self._adjust(rate)
-        self.history = [*self.history[-99:], (now, self.limit, rate)]
 
     def _adjust(self, rate: float) -> None:
         if self._before is not None:

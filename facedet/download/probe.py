@@ -13,6 +13,7 @@ from facedet.download.engine import Ask, Progress, Settings
 from facedet.download.ledger import Ledger
 from facedet.download.links import Link
 from facedet.download.run import LEDGER, Network, ask_all, mark_placeholders
+from facedet.download.supply import Listed
 
 Z_95 = 1.96
 
@@ -78,8 +79,7 @@ def probe(
         folder = Path(name)
         with Ledger.open(folder / LEDGER) as ledger:
             ledger.add(sample)
-            waiting = ledger.waiting()
-            ask_all(folder, ledger, settings, network, waiting, len(sample), report, asked)
+            ask_all(folder, ledger, settings, network, Listed(sample), report, asked)
             mark_placeholders(ledger)
             tally = ledger.counts()
             sizes = [row.bytes or 0 for row in ledger.each() if row.state == "done"]

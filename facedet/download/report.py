@@ -166,7 +166,7 @@ def confusion(ledger: Ledger, truth_csv: Path) -> Confusion:
     Raises:
         DatasetError: it cannot be read, or is none.
     """
-    truth = _read_truth(truth_csv)
+    truth = read_truth(truth_csv)
     counts: Counter[tuple[str, Verdict]] = Counter()
     for row in ledger.each():
         fault = truth.get((row.identity, row.photo_id))
@@ -199,7 +199,9 @@ def explain(error_class: ErrorClass, http_status: int | None = None) -> str:
         "http_4xx": _("The site says no: mostly 404, the page is gone, or 403, it is forbidden."),
         "http_5xx": _("The server has trouble of its own; it may do better at another time."),
         "redirect_loop": _("The site sends one on and on and never to a picture."),
-        "blocked_address": _("The link leads into a private network, where we never go."),
+        "blocked_address": _(
+            "This is no address that we ask: it leads into a private network, or is no web link."
+        ),
         "too_large": _("The file is larger than we take; it was broken off."),
         "not_an_image": _("Something came, often a web page, but no picture that can be read."),
         "placeholder": _(
@@ -247,8 +249,12 @@ def _meaning(error_class: ErrorClass, http_status: int | None) -> str:
     return explain(error_class, http_status)
 
 
-def _read_truth(truth_csv: Path) -> dict[tuple[str, str], str]:
-    """The fault of each photo, under the names that its link has in the ledger."""
+def read_truth(truth_csv: Path) -> dict[tuple[str, str], str]:
+    """The fault of each photo of a practice set, under the names that its link has in the ledger.
+
+    Raises:
+        DatasetError: it cannot be read, or is none.
+    """
     try:
         with truth_csv.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

@@ -2,22 +2,31 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from facedet.download.account import Where
 from facedet.download.addresses import Resolve, system_resolve
 from facedet.download.client import DEFAULT_LIMITS, Client, Limits
 from facedet.download.engine import Ask, Download, Progress, Settings
-from facedet.download.labels import LABELS, LINKS, keep_links, write_labels
+from facedet.download.labels import (
+    LABELS,
+    LINKS,
+    Written,
+    keep_links,
+    note_problems,
+    write_labels,
+)
 from facedet.download.ledger import Ledger
 from facedet.download.links import Link, LinkTable, read_links
 from facedet.download.outcome import ErrorClass
 from facedet.download.room import check_room
+from facedet.download.supply import Listed, Recorded, Supply
 from facedet.errors import DatasetError
 from facedet.i18n import gettext as _
 
@@ -63,7 +72,8 @@ def opened(labels_csv: Path, dataset: Path) -> Iterator[tuple[Ledger, LinkTable]
             ledger.note_source(table.rows, len(table.problems))
             ledger.tidy()
             if source != kept:
-                keep_links(source, dataset, table.problems)
+                keep_links(source, dataset)
+            note_problems(dataset, table.problems)
             yield ledger, table
 
 
@@ -117,7 +127,7 @@ def download(
     settings: Settings,
     network: Network,
     *,
-    only: Collection[str] | None = None,
+    only_again: bool = False,
     limit: int | None = None,
     report: Callable[[Progress], None] = lambda _progress: None,
     asked: Callable[[], Ask] = lambda: "",
@@ -125,24 +135,44 @@ def download(
     """Download what waits, and write the labels of all that is there; also when stopped.
 
     Args:
-        only: ask for these URLs and no others; see `take_up_again`.
+        only_again: ask only for failures that wait to be tried again; see `take_up_again`.
         limit: links to ask for in this run, at most.
 
     Raises:
         DiskError: the disk is full or broken, or has no room for what is to come.
+        NetworkAwayError: nothing can be reached, for long.
     """
     mark_placeholders(ledger)  # a kill may have come between a copy and its rows
-    found = ledger.funnel()
-    links, total = ledger.waiting(limit), min(found.urls - found.tried, limit or found.urls)
-    if only is not None:
-        chosen = [link for link in ledger.waiting() if link.url in only][:limit]
-        links, total = iter(chosen), len(chosen)
-    check_room(dataset, total, ledger)
+    missed = ledger.miss_pictures()
+    supply: Supply = Recorded(ledger, only_again=only_again)
+    if limit is not None and limit < supply.total:
+        supply = Listed(_first(ledger, limit, only_again=only_again))
+    check_room(dataset, supply.total, ledger)
     try:
-        return ask_all(dataset, ledger, settings, network, links, total, report, asked)
-    finally:
-        mark_placeholders(ledger)
-        write_labels(dataset, ledger)
+        progress = ask_all(dataset, ledger, settings, network, supply, report, asked)
+    except BaseException:
+        with suppress(DatasetError):  # what ended the run is what must be told
+            _finish(dataset, ledger)
+        raise
+    kept = _finish(dataset, ledger).kept
+    return replace(progress, missed=missed, labels_kept=kept.name if kept else "")
+
+
+def _first(ledger: Ledger, limit: int, *, only_again: bool) -> list[Link]:
+    """The links to do that were added first."""
+    if not only_again:
+        return list(ledger.waiting(limit))
+    at_hosts = (ledger.waiting_at(h, 0, limit, only_again=True) for h, _n in _again(ledger))
+    return [link for _number, link in sorted(chain(*at_hosts), key=itemgetter(0))[:limit]]
+
+
+def _again(ledger: Ledger) -> list[tuple[str, int]]:
+    return ledger.waiting_hosts(only_again=True)
+
+
+def _finish(dataset: Path, ledger: Ledger) -> Written:
+    mark_placeholders(ledger)
+    return write_labels(dataset, ledger)
 
 
 def ask_all(
@@ -150,8 +180,7 @@ def ask_all(
     ledger: Ledger,
     settings: Settings,
     network: Network,
-    links: Iterator[Link],
-    total: int,
+    supply: Supply,
     report: Callable[[Progress], None],
     asked: Callable[[], Ask],
 ) -> Progress:
@@ -165,8 +194,7 @@ def ask_all(
             resolve=network.resolve,
             connections=settings.workers,
         ) as client:
-            job = Download(dataset, ledger, client, settings, report, asked)
-            return await job.run(links, total)
+            return await Download(dataset, ledger, client, settings, report, asked).run(supply)
 
     return asyncio.run(run())
 
@@ -192,11 +220,13 @@ def possible_workers(wanted: int) -> int:
     return max(1, min(wanted, room))
 
 
-def take_up_again(ledger: Ledger, classes: Sequence[ErrorClass]) -> set[str]:
-    """Let the failures of these classes wait again; returns their URLs."""
-    urls = {row.url for name in classes for row in ledger.each(Where(error_class=name))}
-    ledger.retry(classes)
-    return urls
+def take_up_again(ledger: Ledger, classes: Sequence[ErrorClass]) -> int:
+    """Let the failures of these classes wait again, unless some still do; returns how many.
+
+    A retry that was interrupted goes on before another begins: what it has settled by then, perhaps
+    by failing anew, is not asked for a second time.
+    """
+    return ledger.to_retry() or (ledger.retry(classes) and ledger.to_retry())
 
 
 def mark_placeholders(ledger: Ledger) -> None:

@@ -30,11 +30,14 @@ SCHEMA = (
         final_host TEXT NOT NULL DEFAULT '', -- where it ended; goes with the sum
         x1 REAL, y1 REAL, x2 REAL, y2 REAL,
         repeats INTEGER NOT NULL DEFAULT 0, -- whether an earlier row has the same key
+        again INTEGER NOT NULL DEFAULT 0, -- whether a failure waits to be tried again
         number INTEGER PRIMARY KEY,
         UNIQUE (identity, photo_id),
         CHECK ((state = 'failed') = (error_class <> ''))
     )""",
     "CREATE INDEX links_by_key ON links (key)",
+    "CREATE INDEX links_waiting ON links (host, number) WHERE state = 'waiting' AND NOT repeats",
+    "CREATE INDEX links_by_time ON links (last_at) WHERE state = 'done'",
     "CREATE INDEX links_by_picture ON links (sha256, host) WHERE sha256 <> ''",
     """
     CREATE TABLE source (
@@ -74,16 +77,32 @@ WHERE number > :last AND repeats AND EXISTS (
 JUDGE = """
 UPDATE links SET label_fits = judged(x1, y1, x2, y2, image_width, image_height)
 WHERE number > ? AND state = 'done'"""
+CORRECT = """
+UPDATE links SET x1 = incoming.x1, y1 = incoming.y1, x2 = incoming.x2, y2 = incoming.y2,
+    label_fits = IIF(state = 'done', judged(
+        incoming.x1, incoming.y1, incoming.x2, incoming.y2, image_width, image_height
+    ), label_fits)
+FROM incoming
+WHERE links.identity = incoming.identity AND links.photo_id = incoming.photo_id
+    AND (links.x1, links.y1, links.x2, links.y2)
+        IS NOT (incoming.x1, incoming.y1, incoming.x2, incoming.y2)"""
 WAITING = """
 SELECT number, identity, photo_id, url, x1, y1, x2, y2 FROM links
 WHERE state = 'waiting' AND NOT repeats AND number > ? ORDER BY number LIMIT ?"""
+WAITING_HOSTS = """
+SELECT host, COUNT(*) FROM links WHERE state = 'waiting' AND NOT repeats{}
+GROUP BY host ORDER BY 2 DESC, 1"""
+WAITING_AT = """
+SELECT number, identity, photo_id, url, x1, y1, x2, y2 FROM links
+WHERE state = 'waiting' AND NOT repeats AND host = ? AND number > ?{} ORDER BY number LIMIT ?"""
+ONLY_AGAIN = " AND again"
 FORGET = """
 UPDATE links SET state = 'waiting', error_class = '', http_status = NULL, bytes = NULL,
     final_url = '', image_path = '', note = '', image_width = NULL, image_height = NULL,
     label_fits = NULL"""
 RECORD = f"""
 UPDATE links SET ({", ".join(FATE)}) = ({", ".join("?" * len(FATE))}),
-    label_fits = judged(x1, y1, x2, y2, ?, ?),
+    label_fits = judged(x1, y1, x2, y2, ?, ?), again = 0,
     attempts = attempts + ?, first_at = COALESCE(first_at, ?), last_at = ?
 WHERE key = ?"""
 OFTEN = f"""

@@ -112,7 +112,10 @@ def test_as_a_job_it_tells_how_far_it_is(practice: Path, tmp_path: Path) -> None
         (["--out", "{out}", "--per-host", "999"], "--per-host is 999"),
         (["--out", "{out}", "--limit", "0"], "--limit is 0"),
         (["--probe", "0"], "--probe is 0"),
-        (["--out", "{out}", "--retry", "dns,nonsense"], "no class nonsense"),
+        (["--probe", "5", "--limit", "9"], "--limit does not go with it"),
+        (["--out", "{out}", "--retry", ""], "there is no class ''"),
+        (["--out", "{out}", "--retry", "disk"], "there is no class 'disk'"),
+        (["--out", "{out}", "--retry", "dns,nonsense"], "no class 'nonsense'"),
     ],
 )
 def test_wrong_use_is_one_line_and_code_2(

@@ -95,6 +95,55 @@ def test_a_host_that_asks_for_a_longer_peace_than_we_wait_is_not_asked_again() -
     assert queue.pending == 0
 
 
+def test_too_many_requests_without_a_time_rests_the_host_longer_each_time() -> None:
+    queue = filled(*(f"a{n}" for n in range(9)), per_host=1, attempts=1)
+    waits, now = [], 0.0
+    for _n in range(4):
+        (item,) = taken(queue, now)
+        ended(queue, item, now, Failed("http_4xx", "", 429), 1)
+        wake = queue.wake_at()
+        assert wake is not None
+        waits.append(wake - now)
+        now = wake
+    assert waits == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_a_host_that_only_says_that_it_is_asked_too_much_is_given_up() -> None:
+    queue = filled(*(f"a{n}" for n in range(50)), per_host=2, attempts=3, refusals=5)
+    now, asked, unasked = 0.0, 0, []
+    while queue.pending:
+        wake = queue.wake_at()
+        assert wake is not None
+        now = max(now, wake)
+        for item in taken(queue, now):
+            asked += 1
+            ended(queue, item, now, BUSY, 1)
+        unasked += queue.unasked()
+    assert now == 15.0  # five times three seconds
+    assert asked == 12
+    assert "again and again that it is asked too much" in unasked[0][1].note
+
+
+def test_what_may_be_our_own_line_s_fault_is_no_fault_of_the_host() -> None:
+    queue = filled(*(f"a{n}" for n in range(30)), per_host=1, attempts=1, rest_after=3)
+    for _n in range(30):
+        (item,) = taken(queue, 0)
+        ended(queue, item, 0, Failed("timeout", "", doubtful=True), 1)
+    assert queue.resting(0) == {}
+    assert queue.unasked() == []
+
+
+def test_how_long_a_host_still_takes_is_known_from_what_it_took() -> None:
+    queue = filled("a1", "a2", per_host=2, spacing_s=0.1)
+    assert queue.left_s("new", 10, 0) == pytest.approx(1.0)
+    assert taken(queue, 0) == ["a1"]
+    queue.done("a1", 4, None, 4.0)
+    assert queue.left_s("a", 10, 4) == pytest.approx(20.0)
+    queue.take(4)
+    queue.done("a2", 5, BUSY, 4.0)
+    assert queue.left_s("a", 10, 5) == pytest.approx(23.0)
+
+
 def test_a_redirect_takes_its_turn_at_the_host_that_it_leads_to() -> None:
     queue = filled("a1", "b1", "b2", "b3", per_host=2)
     assert taken(queue, 0) == ["a1", "b1", "b2"]

@@ -21,7 +21,7 @@ def dataset(tmp_path: Path) -> Path:
 def written(dataset: Path) -> int:
     with Ledger.open(dataset / "ledger.sqlite") as ledger:
         ledger.add(read_links(dataset / "links.csv").links)
-        return write_labels(dataset, ledger)
+        return write_labels(dataset, ledger).rows
 
 
 def kept(dataset: Path) -> list[Path]:

@@ -32,7 +32,7 @@ def outcome(url: str, said: report.Verdict) -> Outcome:
 def filled(path: Path, practice: Path) -> Ledger:
     """Every practice link, with what is expected of it."""
     ledger = Ledger.open(path / "ledger.sqlite")
-    truth = report._read_truth(practice / "truth.csv")
+    truth = report.read_truth(practice / "truth.csv")
     urls = {key: f"http://x/{n}" for n, key in enumerate(truth)}
     ledger.add(Link(*key, url, None) for key, url in urls.items())
     ledger.record([outcome(urls[key], report.expected_class(truth[key])) for key in truth])

@@ -118,8 +118,8 @@ def test_only_the_classes_that_were_named_are_tried_again(
     dataset, ledger = done
     before = ledger.counts()
     with served(practice) as (internet, network):
-        urls = take_up_again(ledger, ["http_5xx"])
-        progress = download(dataset, ledger, QUICK, network, only=urls)
+        take_up_again(ledger, ["http_5xx"])
+        progress = download(dataset, ledger, QUICK, network, only_again=True)
         assert progress.total == before.failed["http_5xx"]
         assert {request.status for request in internet.log} == {500}
     assert ledger.counts() == before
@@ -132,8 +132,8 @@ def test_what_waits_is_left_alone_by_a_retry(practice: Path, tmp_path: Path) -> 
     ):
         download(tmp_path / "d", ledger, QUICK, network, limit=5)
         internet.reset()
-        nothing = take_up_again(ledger, ["disk"])
-        assert download(tmp_path / "d", ledger, QUICK, network, only=nothing).total == 0
+        assert take_up_again(ledger, ["bomb"]) == 0
+        assert download(tmp_path / "d", ledger, QUICK, network, only_again=True).total == 0
         assert internet.log == []
         assert ledger.funnel().tried == 5
 
@@ -265,6 +265,91 @@ def test_the_reserve_of_the_disk_stays_free_while_it_runs(
             download(tmp_path / "d", ledger, slow, network)
         assert ledger.counts().waiting > 0
         assert len((tmp_path / "d/labels.csv").read_text().splitlines()) > 1
+
+
+@pytest.mark.parametrize("header", ["image_path,x1,y1,x2,y2,{}", "x1,y1,x2,y2,{},image_path"])
+def test_a_broken_row_of_a_photo_that_came_is_left_out_of_the_labels(
+    practice: Path, tmp_path: Path, header: str
+) -> None:
+    with (practice / "truth.csv").open() as file:
+        good = next(row for row in csv.DictReader(file) if row["fault"] == "ok")
+    columns = header.format("identity,photo_id,url").split(",")
+    whole = {"image_path": "images/A/1.jpg", "identity": "A", "photo_id": "1", "url": good["url"]}
+    boxes = [(10, 10, 60, 60), ("abc", 10, 60, 60), (60, 10, 10, 60)]
+    rows = [whole | dict(zip(("x1", "y1", "x2", "y2"), box, strict=True)) for box in boxes]
+    with (tmp_path / "l.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        file.write("1,2,3,4,A,1\n")  # too short a row
+    with (
+        opened(tmp_path / "l.csv", tmp_path / "d") as (ledger, table),
+        served(practice) as (_internet, network),
+    ):
+        assert len(table.problems) == 3
+        download(tmp_path / "d", ledger, QUICK, network)
+    with (tmp_path / "d/labels.csv").open() as file:
+        assert [row["x1"] for row in csv.DictReader(file)] == ["10"]
+
+
+def test_a_retry_that_was_interrupted_goes_on_with_what_it_had_left(
+    practice: Path, tmp_path: Path
+) -> None:
+    dataset = tmp_path / "d"
+    with (
+        opened(practice / "labels.csv", dataset) as (ledger, _table),
+        served(practice) as (_internet, network),
+    ):
+        download(dataset, ledger, QUICK, network)
+        wanted = take_up_again(ledger, ["http_4xx", "http_5xx"])
+        assert wanted > 8
+        download(dataset, ledger, QUICK, network, only_again=True, limit=5)
+        assert take_up_again(ledger, ["http_4xx", "http_5xx"]) == wanted - 5
+        assert download(dataset, ledger, QUICK, network, only_again=True).total == wanted - 5
+        assert ledger.counts().waiting == 0
+
+
+def test_pictures_that_went_from_the_folder_are_asked_for_again(
+    practice: Path, tmp_path: Path
+) -> None:
+    dataset = tmp_path / "d"
+    with (
+        opened(practice / "labels.csv", dataset) as (ledger, _table),
+        served(practice) as (_internet, network),
+    ):
+        download(dataset, ledger, QUICK, network, limit=40)
+        first, second, third = sorted(files_of(dataset))[:3]
+        (dataset / first).unlink()
+        aside = dataset / "quarantine" / second
+        aside.parent.mkdir(parents=True)
+        (dataset / second).rename(aside)
+        done = download(dataset, ledger, QUICK, network, limit=1)
+        assert done.missed == 1
+        assert aside.exists()
+        assert not (dataset / second).exists()
+        assert (dataset / third).exists()
+
+
+def test_a_label_that_was_corrected_is_judged_anew(practice: Path, tmp_path: Path) -> None:
+    dataset = tmp_path / "d"
+    lines = (practice / "labels.csv").read_text().splitlines()
+    with (
+        opened(practice / "labels.csv", dataset) as (ledger, _table),
+        served(practice) as (_internet, network),
+    ):
+        download(dataset, ledger, QUICK, network)
+        assert ledger.funnel().fitting > 50
+    columns = lines[0].split(",")
+    moved = []
+    for cells in csv.reader(lines[1:]):
+        row = dict(zip(columns, cells, strict=True)) | {"x1": "9000", "x2": "9100"}
+        moved.append(row)
+    with (tmp_path / "moved.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(moved)
+    with opened(tmp_path / "moved.csv", dataset) as (ledger, _table):
+        assert ledger.funnel().fitting == 0
 
 
 def test_the_labels_of_a_dataset_may_be_its_own(practice: Path, tmp_path: Path) -> None:
