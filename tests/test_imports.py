@@ -14,13 +14,13 @@ CORE = sorted((ROOT / "facedet").rglob("*.py"))
 LAYERS = (
     ("i18n",),
     ("errors", "packages"),
-    ("types", "settings", "files", "parallel"),
+    ("types", "settings", "files", "parallel", "wholeness"),
     ("boxes",),
     ("images", "labels"),
     ("detectors", "draw", "sources", "examples"),
     ("exports", "jobs", "vggface", "download"),
-    ("batches", "practice", "figures", "linklists"),
-    ("downloads",),
+    ("batches", "practice", "figures", "linklists", "cleaning"),
+    ("downloads", "cleanings"),
     ("ui", "cli"),
     ("__main__",),
 )

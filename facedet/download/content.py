@@ -3,7 +3,6 @@
 Neither the address's suffix nor the server's content type is asked: both lie.
 """
 
-import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from facedet.download.outcome import Failed
 from facedet.errors import shown_name
 from facedet.i18n import gettext as _
 from facedet.images import FORMATS, Limits
+from facedet.wholeness import is_cut_off
 
 SUFFIX = {
     **{"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"},
@@ -30,9 +30,6 @@ PLACEHOLDER_URLS_ALONE = 5
 SAME_PLACE = 0.5  # of the smaller face: two people's labels never share so much of one photo
 
 _LYING = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-_OUTER_BOXES = frozenset((b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"uuid"))
-# In a JPEG's coded data FF is followed by 00, a restart or more FF; all else ends the scan.
-_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,69 +136,6 @@ def _in_one_place(a: Box, b: Box | None) -> bool:
     shared_w, shared_h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
     return shared_w > 0 and shared_h > 0 and shared_w * shared_h >= SAME_PLACE * smaller
-
-
-def is_cut_off(body: bytes) -> bool:
-    """Whether the file ends before its own structure does; what follows the end is no matter.
-
-    Pillow alone would accept a JPEG whose last bytes are missing. Knows JPEG (ITU-T T.81, B.1),
-    PNG (its chunks), WebP (the RIFF size), AVIF and HEIF (their boxes); False for others, whose
-    decoders notice by themselves.
-    """
-    if body.startswith(b"\xff\xd8"):
-        return _jpeg_is_cut(body)
-    if body.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png_is_cut(body)
-    if body[:4] == b"RIFF" and len(body) >= 8:
-        return len(body) < int.from_bytes(body[4:8], "little") + 8
-    if body[4:8] == b"ftyp":
-        return _boxes_are_cut(body)
-    return False
-
-
-def _jpeg_is_cut(body: bytes) -> bool:
-    """Walks from marker to marker; whether the bytes end before the end-of-image marker."""
-    at = 2
-    while at + 2 <= len(body):
-        if body[at] != 0xFF:
-            return False  # broken, which is another matter
-        kind = body[at + 1]
-        if kind == 0xD9:
-            return False
-        if kind == 0xFF:  # fill bytes may stand before a marker
-            at += 1
-            continue
-        if kind == 0x01 or 0xD0 <= kind <= 0xD8:  # markers without content
-            at += 2
-            continue
-        if at + 4 > len(body):
-            return True
-        at += 2 + max(2, int.from_bytes(body[at + 2 : at + 4]))
-        if kind == 0xDA:  # a scan: coded data until the next marker
-            found = _SCAN_END.search(body, at)
-            at = found.start() if found else len(body)
-    return True
-
-
-def _png_is_cut(body: bytes) -> bool:
-    at = 8
-    while at + 8 <= len(body):
-        if body[at + 4 : at + 8] == b"IEND":
-            return False
-        at += 12 + int.from_bytes(body[at : at + 4])
-    return True
-
-
-def _boxes_are_cut(body: bytes) -> bool:
-    at = 0
-    while body[at + 4 : at + 8] in _OUTER_BOXES:  # what else follows does not belong to it
-        size = int.from_bytes(body[at : at + 4])
-        if size == 1:  # the true size follows as 64 bits
-            size = int.from_bytes(body[at + 8 : at + 16])
-        if size < 8:
-            return False  # 0: to the end of the file; the rest is no size
-        at += size
-    return at > len(body)
 
 
 def _open(body: bytes) -> Image.Image:

@@ -12,13 +12,13 @@ from facedet.download.content import (
     Picture,
     count_misfits,
     examine,
-    is_cut_off,
     is_placeholder,
     label_fits,
 )
 from facedet.download.links import Box
 from facedet.download.outcome import Failed
 from facedet.images import FORMATS, Limits, decode
+from facedet.wholeness import is_cut_off
 from tests.conftest import as_bytes, turned_png
 
 FORMATS_WRITTEN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
