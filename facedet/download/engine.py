@@ -20,7 +20,7 @@ from facedet.download.content import examine
 from facedet.download.folder import store_picture
 from facedet.download.hosts import Hosts, Manners
 from facedet.download.ledger import Ledger
-from facedet.download.line import Line
+from facedet.download.line import KNOCKS, Line
 from facedet.download.links import Link, host_of
 from facedet.download.outcome import ErrorClass, Failed, Fetched
 from facedet.download.pace import Pace
@@ -35,8 +35,8 @@ STALLED_S = 2.0
 LOOK_S = 0.2  # how often a person is listened to, and told something
 QUEUED = 4000  # links in memory; the supply has the rest
 FEW = 8  # of a host's links in memory: time for more
-# Failures that show our line to hold: somebody has refused, broken off, or said that there is none.
-REACHED: frozenset[ErrorClass] = frozenset(("dns", "connect", "tls", "truncated"))
+# Failures that show our line to hold, where nothing makes them doubtful: somebody refused it.
+REACHED: frozenset[ErrorClass] = frozenset(("connect", "tls", "truncated"))
 AWAY_LOOKS_S = (2.0, 30.0)  # between two looks whether the network is back: at first, at most
 AWAY_S = 3600.0  # then the run ends
 NEVER_S = 120.0  # the same where nothing was ever reached
@@ -166,7 +166,7 @@ class Download:
         self._settings, self._report, self._asked = settings, report, asked
         self._hosts: Hosts[Errand] = Hosts(attrgetter("host"), settings.manners)
         self._pace = Pace(settings.workers)
-        self._line = Line(client.reaches)
+        self._line = Line(client.reaches, [row.final_url for row in ledger.newest(KNOCKS)])
         self._attempts: dict[str, Attempts] = {}  # by URL, of the links in memory
         self._at_host: Counter[str] = Counter()  # links in memory by their own host
         self._low: set[str] = set()  # hosts that have few there
@@ -343,7 +343,11 @@ class Download:
         while self._asked() != "stop":
             now = time.monotonic()
             if now - began > patience_s:
-                raise NetworkAwayError(_("nothing can be reached; is this computer connected?"))
+                raise NetworkAwayError(
+                    _(
+                        "nothing can be reached; is this computer connected? The links wait: start again then"
+                    )
+                )
             if now >= look_at:
                 if await self._line.holds(link.url for _since, link, _failed in self._doubtful):
                     return

@@ -27,9 +27,6 @@ KEPT_S = 60.0  # a name is not looked up again for so long
 MOST_NAMES = 20_000
 IDLE_S = 10.0  # a connection that nobody uses
 
-# Not all systems have all of these.
-_NOT_ASKED = {getattr(socket, f"EAI_{name}", None) for name in ("AGAIN", "SYSTEM", "MEMORY")}
-
 Addresses = tuple[tuple[str, int], ...]
 
 
@@ -113,7 +110,10 @@ class Names:
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise EndedError(
-                "dns", _("no such name: {reason}").format(reason=reason), doubtful=_is_ours(error)
+                "dns",
+                _("no such name: {reason}").format(reason=reason),
+                # Without a network, some systems say of every name that there is none.
+                doubtful=isinstance(error, OSError),
             ) from error
         if not found:
             raise EndedError("dns", _("the name has no address"))
@@ -141,13 +141,6 @@ class Names:
         if len(self._kept) >= MOST_NAMES:
             del self._kept[next(iter(self._kept))]
         self._kept[key] = now, found
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether the name system could not be asked, rather than said that there is no such name."""
-    if isinstance(error, socket.gaierror):
-        return error.errno in _NOT_ASKED
-    return isinstance(error, OSError)
 
 
 class Doors:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 SILENT = 12  # doubtful ends in a row, at `SILENT_HOSTS` hosts, before the line itself is looked at
 SILENT_HOSTS = 3
+SILENT_FROM_THE_START = 100  # hosts, where nothing is known that could be looked at
 KNOCKS = 5
 
 
@@ -17,23 +18,25 @@ class Line:
 
     Args:
         reaches: whether the host of an address can be connected to.
+        good: addresses that have answered in earlier runs.
     """
 
-    def __init__(self, reaches: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(self, reaches: Callable[[str], Awaitable[bool]], good: Iterable[str] = ()) -> None:
         self._reaches = reaches
-        self._good: deque[str] = deque(maxlen=KNOCKS)
+        self._good = deque(good, maxlen=KNOCKS)
         self._silent_hosts: set[str] = set()
         self._silence = 0
 
     @property
     def has_held(self) -> bool:
-        """Whether any server has answered yet."""
+        """Whether any server has ever answered."""
         return bool(self._good)
 
     @property
     def is_suspicious(self) -> bool:
         """Whether so much has failed in a row that it may be our line."""
-        return self._silence >= SILENT and len(self._silent_hosts) >= SILENT_HOSTS
+        least = SILENT_HOSTS if self.has_held else SILENT_FROM_THE_START
+        return self._silence >= SILENT and len(self._silent_hosts) >= least
 
     def answered(self, url: str) -> None:
         """A server has answered at this address, whatever it said."""

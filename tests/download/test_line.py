@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from facedet.download.line import SILENT, SILENT_HOSTS, Line
+from facedet.download.line import SILENT, SILENT_FROM_THE_START, SILENT_HOSTS, Line
 
 
 def line(*reachable: str) -> tuple[Line, list[str]]:
@@ -27,19 +27,29 @@ def silence(of: Line, n: int, hosts: int) -> None:
         (SILENT, SILENT_HOSTS, True),
         (SILENT - 1, SILENT_HOSTS, False),
         (50, SILENT_HOSTS - 1, False),
+        (SILENT_FROM_THE_START, SILENT_FROM_THE_START, True),
     ],
 )
 def test_many_silent_ends_at_several_hosts_are_suspicious(
     n: int, hosts: int, *, suspicious: bool
 ) -> None:
     it, _asked = line()
+    it.answered("http://a.example/")
     silence(it, n, hosts)
     assert it.is_suspicious is suspicious
 
 
+def test_where_nothing_is_known_it_takes_more_to_be_suspicious() -> None:
+    it, _asked = line()
+    silence(it, 500, SILENT_FROM_THE_START - 1)
+    assert not it.is_suspicious
+    silence(it, 500, SILENT_FROM_THE_START)
+    assert it.is_suspicious
+
+
 def test_one_answer_takes_the_suspicion_away() -> None:
     it, _asked = line()
-    silence(it, SILENT, SILENT_HOSTS)
+    silence(it, SILENT_FROM_THE_START, SILENT_FROM_THE_START)
     it.answered("http://a.example/")
     assert not it.is_suspicious
 

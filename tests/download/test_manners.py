@@ -11,7 +11,7 @@ from PIL import Image
 
 from facedet.download import engine, supply
 from facedet.download.client import Limits
-from facedet.download.engine import Progress, Settings
+from facedet.download.engine import NetworkAwayError, Progress, Settings
 from facedet.download.hosts import Manners
 from facedet.download.run import Network, download, opened
 from facedet.practice.server import LittleInternet, Request, early_requests, most_at_once
@@ -109,15 +109,16 @@ def test_a_host_that_refuses_for_ever_does_not_hold_up_the_others(
         assert ledger.counts().done == 60
 
 
+@pytest.mark.parametrize("code", [socket.EAI_AGAIN, socket.EAI_NONAME])
 def test_while_the_line_is_down_nothing_is_said_of_the_links(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     monkeypatch.setattr(engine, "AWAY_LOOKS_S", (0.2, 0.2))
     monkeypatch.setattr(engine, "LOOK_S", 0.05)
     Image.new("RGB", (60, 40), "teal").save(tmp_path / "a.jpg")
     rows = [
         {"host": f"s{n}.localhost", "path": "/a.jpg", "answer": "file", **PICTURE}
-        for n in range(40)
+        for n in range(120)
     ]
     tmp_path.joinpath("answers.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
     lines = ["image_path,x1,y1,x2,y2,identity,photo_id,url"]
@@ -139,7 +140,7 @@ def test_while_the_line_is_down_nothing_is_said_of_the_links(
         def resolve(host: str, port: int) -> list[tuple[str, int]]:
             """Down from the beginning until it was noticed."""
             if True not in away:
-                raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+                raise socket.gaierror(code, "no")
             return [internet.resolve(host, port)]
 
         network = replace(network_of(internet), resolve=resolve)
@@ -148,4 +149,43 @@ def test_while_the_line_is_down_nothing_is_said_of_the_links(
         assert True in away
         assert not away[-1]
         # One picture at many sites, each of which has it once: no placeholder.
-        assert (ledger.counts().done, ledger.counts().failed) == (40, {"dns": 1})
+        assert (ledger.counts().done, ledger.counts().failed) == (120, {"dns": 1})
+
+
+def test_a_line_that_stays_down_ends_the_run_and_the_links_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "NEVER_S", 0.3)
+    monkeypatch.setattr(engine, "LOOK_S", 0.05)
+    lines = ["image_path,x1,y1,x2,y2,identity,photo_id,url"]
+    lines += [f"images/A/{n}.jpg,,,,,A,{n},http://s{n}.example/a.jpg" for n in range(5)]
+    tmp_path.joinpath("links.csv").write_text("\n".join(lines) + "\n")
+
+    def resolve(host: str, port: int) -> list[tuple[str, int]]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with opened(tmp_path / "links.csv", tmp_path / "d") as (ledger, _table):
+        with pytest.raises(NetworkAwayError, match="connected"):
+            download(tmp_path / "d", ledger, Settings(), Network(resolve=resolve))
+        assert ledger.counts().waiting == 5
+
+
+def test_links_that_failed_are_believed_where_earlier_ones_can_still_be_reached(
+    tmp_path: Path,
+) -> None:
+    Image.new("RGB", (60, 40), "teal").save(tmp_path / "a.jpg")
+    row = {"host": "s.localhost", "path": "/a.jpg", "answer": "file", **PICTURE}
+    tmp_path.joinpath("answers.jsonl").write_text(json.dumps(row) + "\n")
+    lines = ["image_path,x1,y1,x2,y2,identity,photo_id,url"]
+    lines.append("images/A/1.jpg,,,,,A,1,http://s.localhost:8642/a.jpg")
+    lines.append("images/A/2.jpg,,,,,A,2,http://gone.example/a.jpg")
+    tmp_path.joinpath("links.csv").write_text("\n".join(lines) + "\n")
+    with (
+        LittleInternet(tmp_path, port=0) as internet,
+        opened(tmp_path / "links.csv", tmp_path / "d") as (ledger, _table),
+    ):
+        network = network_of(internet)
+        download(tmp_path / "d", ledger, Settings(), network)
+        assert ledger.retry(["dns"]) == 1
+        download(tmp_path / "d", ledger, Settings(), network, only_again=True)
+        assert ledger.counts().failed == {"dns": 1}
