@@ -8,7 +8,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("detect", "memory", "start", "sessions", "index", "download")
+NAMES = ("detect", "memory", "start", "sessions", "index", "download", "cleaning")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -154,14 +154,23 @@ def _check_pixels(image_wh: tuple[int, int], name: str, limits: Limits) -> None:
         )
 
 
-def _open(data: bytes, name: str) -> Image.Image:
+def open_image(data: bytes) -> Image.Image:
+    """Pillow's image of a file in one of `FORMATS`, its head read and nothing decoded yet.
+
+    Raises:
+        UnidentifiedImageError: another format, or none. And nearly anything else on broken bytes.
+    """
     if data[4:8] == b"ftyp":  # Loaded only when a HEIF file comes: its library is large.
         import pillow_heif
 
         pillow_heif.register_heif_opener()
+    Image.init()  # Registers the plugins, once; `formats` may name only what is registered.
+    return Image.open(BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
+
+
+def _open(data: bytes, name: str) -> Image.Image:
     try:
-        Image.init()  # Registers the plugins, once; `formats` may name only what is registered.
-        return Image.open(BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN])
+        return open_image(data)
     except UnidentifiedImageError as error:
         raise NotAnImageError(
             _("{name}: {kind}; use JPEG, PNG, WebP, HEIC, AVIF, TIFF, GIF or BMP").format(

@@ -14,7 +14,18 @@ from facedet import i18n
 from facedet.errors import FacedetError, UsageError, shown_name
 from facedet.i18n import gettext as _
 
-COMMANDS = ("detect", "models", "index", "practice", "download", "pack", "benchmark")
+COMMANDS = (
+    "detect",
+    "models",
+    "index",
+    "practice",
+    "download",
+    "clean",
+    "compare",
+    "aside",
+    "pack",
+    "benchmark",
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # The names of the command line, and the modules behind them.
 BENCHMARKS = {
-    **{"inference": "detect", "index": "index", "download": "download"},
+    **{"inference": "detect", "index": "index", "download": "download", "cleaning": "cleaning"},
     **{"memory": "memory", "start": "start", "sessions": "sessions"},
 }
 

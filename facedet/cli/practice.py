@@ -15,9 +15,11 @@ from facedet.errors import PracticeError, UsageError
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.jobs import Worker
+from facedet.practice.careless import lay_out
 from facedet.practice.dataset import Options, begun_options, make, read_options
 from facedet.practice.server import LittleInternet, Network
 from facedet.practice.truth import Truth, read_truth
+from facedet.settings import load_settings
 from facedet.vggface.making import make_index
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def add_parser(commands: "Subparsers") -> None:
     """Add this command."""
     parser = commands.add_parser("practice", help=_("make and serve a VGG Face for practice"))
     add = parser.add_argument
-    default = Options()
+    default = Options(port=load_settings().practice_port)
     add("folder", type=Path, metavar="DIR", help=_("a new folder, or one made before"))
     add(
         "--photos",
@@ -47,6 +49,12 @@ def add_parser(commands: "Subparsers") -> None:
     )
     add("--source", metavar="LABELS.csv", help=_("use your own labelled pictures"))
     add("--store", type=Path, metavar="FILE", help=_("index it as well, see `facedet index`"))
+    add(
+        "--careless",
+        type=Path,
+        metavar="DATASET",
+        help=_("fill a new dataset folder as a careless downloader would: for the cleaners"),
+    )
     add("--serve", action="store_true", help=_("then serve it on this computer until Ctrl-C"))
     add(
         "--port",
@@ -85,12 +93,17 @@ def _make_and_serve(options: argparse.Namespace, network: Network, worker: Worke
     if options.store:
         _index(options.folder, options.store, len(lines))
     result = _result(lines, read_options(options.folder))
+    if options.careless:
+        with Meter(_("storing"), worker, "stored", unit=_("links")) as meter:
+            result["careless_files"] = lay_out(options.folder, options.careless, meter.tick)
     if worker:
         worker.event("made", folder=str(options.folder), **result)
     if options.json:
         write_json(result, options.json)
     if not quiet:
         _report(options.folder, result)
+        if options.careless:
+            _report_careless(options.careless, result)
     if options.serve:
         _serve(options, network, worker, quiet)
     return 0
@@ -104,7 +117,7 @@ def _wanted(options: argparse.Namespace) -> Options:
     begun = begun_options(options.folder)
     said = {name: getattr(options, name) for name in ("photos", "seed", "faults")}
     said["source"] = str(Path(options.source).absolute()) if options.source else None
-    said["port"] = None if begun else options.port or None
+    said["port"] = None if begun else options.port or load_settings().practice_port
     return replace(
         begun or Options(), **{name: value for name, value in said.items() if value is not None}
     )
@@ -158,6 +171,22 @@ def _report(folder: Path, result: dict[str, Any]) -> None:
         )
     )
     say(_("what is wrong with which: {path}").format(path=folder / "truth.csv"))
+
+
+def _report_careless(dataset: Path, result: dict[str, Any]) -> None:
+    say(
+        _("{dataset}: {n:,} files as a careless downloader leaves them, nothing looked at").format(
+            dataset=dataset, n=result["careless_files"]
+        )
+    )
+    if too_large := result["faults"].get("too_large", 0):
+        say(
+            ngettext(
+                "left out: {n:,} link to hundreds of megabytes",
+                "left out: {n:,} links to hundreds of megabytes each",
+                too_large,
+            ).format(n=too_large)
+        )
 
 
 def _serve(

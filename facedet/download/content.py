@@ -7,7 +7,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from io import BytesIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
@@ -15,7 +14,7 @@ from facedet.download.links import Box
 from facedet.download.outcome import Failed
 from facedet.errors import shown_name
 from facedet.i18n import gettext as _
-from facedet.images import FORMATS, Limits
+from facedet.images import Limits, open_image
 from facedet.wholeness import is_cut_off
 
 SUFFIX = {
@@ -66,7 +65,7 @@ def examine(body: bytes, name: str, limits: Limits | None = None) -> Picture | F
     if not body:
         return Failed("not_an_image", _("no bytes at all"))
     try:
-        with _open(body) as image:
+        with open_image(body) as image:
             w, h = image.size
             if w * h > limits.max_pixels:
                 return Failed("bomb", _("{w:,} x {h:,} pixels").format(w=w, h=h))
@@ -136,15 +135,6 @@ def _in_one_place(a: Box, b: Box | None) -> bool:
     shared_w, shared_h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
     return shared_w > 0 and shared_h > 0 and shared_w * shared_h >= SAME_PLACE * smaller
-
-
-def _open(body: bytes) -> Image.Image:
-    if body[4:8] == b"ftyp":  # Loaded only when a HEIF file comes: its library is large.
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    Image.init()  # Registers the plugins, once; `formats` may name only what is registered.
-    return Image.open(BytesIO(body), formats=[f for f in FORMATS if f in Image.OPEN])
 
 
 def _orientation(image: Image.Image) -> int:

@@ -344,9 +344,7 @@ class Download:
             now = time.monotonic()
             if now - began > patience_s:
                 raise NetworkAwayError(
-                    _(
-                        "nothing can be reached; is this computer connected? The links wait: start again then"
-                    )
+                    _("nothing can be reached; connect this computer, and go on: the links wait")
                 )
             if now >= look_at:
                 if await self._line.holds(link.url for _since, link, _failed in self._doubtful):

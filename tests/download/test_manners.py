@@ -165,7 +165,7 @@ def test_a_line_that_stays_down_ends_the_run_and_the_links_wait(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     with opened(tmp_path / "links.csv", tmp_path / "d") as (ledger, _table):
-        with pytest.raises(NetworkAwayError, match="connected"):
+        with pytest.raises(NetworkAwayError, match="connect this computer"):
             download(tmp_path / "d", ledger, Settings(), Network(resolve=resolve))
         assert ledger.counts().waiting == 5
 

@@ -1,0 +1,170 @@
+"""What lies in a dataset's folder, or in any folder of pictures, and what its labels say."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from facedet.errors import DatasetError, shown_name
+from facedet.i18n import gettext as _
+from facedet.labels.table import LabelTable, read_table
+from facedet.types import FloatArray
+
+LABELS = "labels.csv"
+OURS = frozenset(("cleaning", "quarantine", "placeholders"))  # folders in which no dataset lies
+# What stands beside pictures and is none: tables, labels, notes, programs. It stays where it is.
+COMPANIONS = frozenset(
+    (
+        *(".csv", ".tsv", ".txt", ".md", ".rst", ".log", ".json", ".jsonl", ".xml", ".yaml"),
+        *(".yml", ".toml", ".ini", ".db", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".parquet"),
+        *(".npy", ".npz", ".mat", ".py", ".ipynb", ".sh", ".bat"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    r"""One picture file, or what is called one.
+
+    Args:
+        image_path: relative to the dataset, with ``/``, as in labels.csv. It is text that any
+            table can hold: a byte of a name that is no UTF-8 stands as ``\xff``, see `path_of`.
+        path: the file itself, absolute.
+        size_bytes, mtime_ns: as the disk said when it was listed.
+    """
+
+    image_path: str
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All pictures of a folder by `image_path`, and how many files beside them are none."""
+
+    entries: Sequence[Entry]
+    n_companions: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """The labelled faces of a dataset; all empty where there is no table.
+
+    Args:
+        image_paths: (K,) for each labelled face its picture.
+        boxes_xyxy: (K, 4) pixels of the upright picture.
+        ignored: (K,) boxes that may be faces or not, so that nothing follows from them.
+        known: pictures with a row, also one that says: no face.
+        identities: who is in a picture, where the table says so.
+    """
+
+    image_paths: npt.NDArray[np.object_]
+    boxes_xyxy: FloatArray
+    ignored: npt.NDArray[np.bool_]
+    known: frozenset[str]
+    identities: dict[str, str]
+
+    def identity_of(self, image_path: str) -> str:
+        """Who is in a picture: as labelled, or else the name of its folder."""
+        return self.identities.get(image_path) or PurePosixPath(image_path).parent.name
+
+
+def list_pictures(dataset: Path) -> Listing:
+    """Every file below a folder that is, or claims to be, a picture.
+
+    Hidden files, and what the lab itself keeps in the folder, are passed over.
+
+    Raises:
+        DatasetError: there is no such folder, or it cannot be listed.
+    """
+    if not dataset.is_dir():
+        raise DatasetError(
+            _("{folder} is no folder; give a dataset, or any folder of pictures").format(
+                folder=shown_name(str(dataset))
+            )
+        )
+    files = list(_walk(dataset.absolute(), ""))
+    entries = [entry for entry in files if suffix_of(entry.image_path) not in COMPANIONS]
+    entries.sort(key=lambda entry: entry.image_path)
+    return Listing(entries, len(files) - len(entries))
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
+    try:
+        with os.scandir(folder) as found:
+            items = [item for item in found if not item.name.startswith(".")]
+    except OSError as error:
+        raise DatasetError(
+            _("{folder} cannot be listed ({reason}); check its permissions").format(
+                folder=shown_name(str(folder)), reason=error.strerror or error
+            )
+        ) from error
+    for item in items:
+        if item.is_dir(follow_symlinks=False):
+            if prefix or item.name not in OURS:
+                yield from _walk(Path(item.path), f"{prefix}{item.name}/")
+        elif item.is_file():
+            stat = item.stat()
+            path = Path(item.path)
+            yield Entry(_text_of(f"{prefix}{item.name}"), path, stat.st_size, stat.st_mtime_ns)
+
+
+def path_of(dataset: Path, image_path: str) -> Path:
+    """The file of an `image_path`, also of one whose name is no UTF-8."""
+    path = dataset / image_path
+    if "\\x" not in image_path or path.exists():
+        return path
+    return dataset / os.fsdecode(_ESCAPED.sub(_byte, os.fsencode(image_path)))
+
+
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode())
+
+
+def _text_of(name: str) -> str:
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def suffix_of(image_path: str) -> str:
+    """The suffix with its dot, in small letters; empty where there is none."""
+    return os.path.splitext(image_path)[1].lower()  # noqa: PTH122 - many, and a Path takes its time
+
+
+def read_labels(dataset: Path) -> Labels:
+    """What labels.csv says; remembered while the file stays as it is.
+
+    Raises:
+        LabelError: there is a table, and it cannot be used.
+    """
+    try:
+        stat = (dataset / LABELS).stat()
+    except OSError:
+        return _labels_of(None)
+    return _read_labels(dataset / LABELS, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_labels(path: Path, _mtime_ns: int, _size: int) -> Labels:
+    return _labels_of(read_table(path))
+
+
+def _labels_of(table: LabelTable | None) -> Labels:
+    rows = table.rows if table else ()
+    boxes = table.boxes_xyxy if table else np.empty((0, 4), np.float32)
+    names = [row["image_path"].removeprefix("./") for row in rows]
+    ignored = np.array([row.get("ignore", "") in ("1", "true", "True") for row in rows], bool)
+    faces = ~np.isnan(boxes[:, 0])  # a row without a box says: no face here
+    identities = {
+        name: row["identity"] for name, row in zip(names, rows, strict=True) if row.get("identity")
+    }
+    paths = np.array(names, dtype=object)
+    return Labels(paths[faces], boxes[faces], ignored[faces], frozenset(names), identities)
