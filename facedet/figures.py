@@ -1,4 +1,4 @@
-"""Plotly figures out of values. Colours come from the theme of whoever shows them."""
+"""Plotly figures out of values. Letters and ground come from the theme of whoever shows them."""
 
 from collections.abc import Sequence
 
@@ -10,6 +10,8 @@ from facedet.vggface.query import Bars, Histogram, Statistics
 
 HEIGHT_PX = 260
 FUNNEL_TEXT_PX = 14
+# Those of the theme, which Streamlit hands on to its own charts and not to Plotly's.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
 _MARGIN = {"l": 8, "r": 8, "t": 44, "b": 8}
 
 
@@ -133,6 +135,7 @@ def _figure(title: str) -> go.Figure:
             "margin": _MARGIN,
             "showlegend": False,
             "bargap": 0.08,
+            "colorway": COLOURS,
         }
     )
 

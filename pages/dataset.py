@@ -23,11 +23,11 @@ def page() -> None:
         lists_view.show_error_of_start()
         if chosen is None:
             explain(expanded=True)
-            download_view.show(None)
+            download_view.show()
         elif chosen.ready:
             explain(expanded=False)
             explore(chosen)
-            download_view.show(chosen)
+            download_view.show()
         else:
             lists_view.show_progress(chosen)
             explain(expanded=True)

@@ -1,5 +1,6 @@
 import csv
 import json
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +9,12 @@ import pytest
 
 from facedet import downloads, jobs
 from facedet.download.probe import Probe
-from facedet.downloads import Dataset, progress_of
+from facedet.downloads import Dataset, Told, progress_of
 from facedet.errors import FacedetError
-from facedet.linklists import open_list
+from facedet.linklists import LinkList, open_list
+from facedet.practice.dataset import Options, make
+from facedet.practice.server import LittleInternet
+from facedet.practice.truth import read_truth
 from facedet.settings import Settings, load_settings
 
 HEADER = "image_path,x1,y1,x2,y2,url"
@@ -65,12 +69,40 @@ def test_a_dataset_that_is_not_there_says_so(name: str) -> None:
         downloads.open_dataset(load_settings(), name)
 
 
-def test_links_are_counted_and_columns_missed(home: Path, dataset: Dataset) -> None:
-    assert (downloads.count_links(dataset), downloads.missing_columns(dataset)) == (2, [])
-    some = write_dataset(home, "some", ["", "http://a.example/1.jpg", " "])
-    assert downloads.count_links(some) == 1
+def test_different_addresses_are_counted_however_they_are_spelled(home: Path) -> None:
+    urls = ["http://a.example/1", "HTTP://A.example:80/1#top", "", " ", "http://a.example/2"]
+    assert downloads.count_links(write_dataset(home, "some", urls)) == 2
+
+
+def test_a_table_without_links_has_none(home: Path) -> None:
     none = write_dataset(home, "none", [], header="image_path,x1,y1,x2,y2,page")
     assert (downloads.count_links(none), downloads.missing_columns(none)) == (0, ["url"])
+    assert not downloads.leads_here(none)
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://pictures.localhost:8642/1.jpg", True),
+        ("http://LOCALHOST/1.jpg", True),
+        ("http://127.0.0.1/1.jpg", True),
+        ("http://10.1.2.3/1.jpg", True),
+        ("http://[::1]:8000/1.jpg", True),
+        ("http://[fd00::1]/1.jpg", True),
+        ("http://93.184.216.34/1.jpg", False),
+        ("http://169.254.169.254/latest", False),  # never asked, whatever is allowed
+        ("http://localhost.example/1.jpg", False),
+        ("no address", False),
+    ],
+)
+def test_links_that_lead_inwards_are_known(home: Path, url: str, here: bool) -> None:
+    assert downloads.leads_here(write_dataset(home, "one", [url])) is here
+
+
+def test_one_link_among_many_is_seen_and_is_not_most(home: Path) -> None:
+    urls = [f"http://a.example/{n}" for n in range(100)]
+    found = downloads.inwards(write_dataset(home, "some", [*urls, "http://192.168.0.9/1"]))
+    assert (found.n, found.mostly, found.ports) == (1, False, ())
 
 
 def test_two_clicks_start_one_job(
@@ -129,6 +161,83 @@ def test_one_little_internet_is_served(settings: Settings, started: list[list[st
     assert downloads.internet_of(settings, each) is not None
 
 
+def make_list(settings: Settings, seed: int, port: int) -> LinkList:
+    """A small practice list, as a job of the page leaves it."""
+    each = open_list(settings, f"practice-30-{seed}")
+    make(each.practice_dir, Options(photos=30, faults=0.3, seed=seed, port=port), workers=1)
+    each.index_path.touch()
+    return each
+
+
+def urls_of(each: LinkList) -> list[str]:
+    return [row.url for row in read_truth(each.practice_dir)]
+
+
+def test_a_dataset_finds_the_practice_list_of_its_links(
+    settings: Settings, home: Path, free_port: int
+) -> None:
+    lists = [make_list(settings, seed, free_port) for seed in (0, 1)]
+    for each in lists:
+        dataset = write_dataset(home, f"of {each.name}", urls_of(each))
+        assert downloads.practice_list_of(settings, dataset) == each
+    mixed = write_dataset(home, "of both", [url for each in lists for url in urls_of(each)])
+    assert downloads.practice_list_of(settings, mixed) is None
+
+
+def test_a_sets_own_servers_are_told_from_those_of_another(
+    settings: Settings, free_port: int
+) -> None:
+    each, other = (make_list(settings, seed, free_port) for seed in (0, 1))
+    assert downloads.servers_of(each) == "off"
+    with LittleInternet(each.practice_dir / "site", port=free_port):
+        assert downloads.servers_of(each) == "on"
+        assert downloads.servers_of(other) == "others"
+
+
+def test_whether_anybody_answers_is_asked_of_this_computer_only(home: Path, free_port: int) -> None:
+    here = write_dataset(home, "here", [f"http://a.localhost:{free_port}/1"])
+    near = write_dataset(home, "near", ["http://10.255.255.1/1"])
+    assert not downloads.answers_here(here)
+    assert downloads.answers_here(near)
+    with socket.create_server(("127.0.0.1", free_port)):
+        assert downloads.answers_here(here)
+
+
+def test_the_lists_whose_servers_run_beside_are_known(
+    settings: Settings, started: list[list[str]]
+) -> None:
+    each, other = (open_list(settings, f"practice-30-{seed}") for seed in (0, 1))
+    for made in (each, other):
+        made.folder.mkdir(parents=True)
+        made.index_path.touch()
+    assert downloads.other_internets(settings, each) == []
+    run_dir = downloads.serve(settings, other)
+    assert downloads.other_internets(settings, each) == [(other, run_dir)]
+
+
+def test_what_a_job_tells_of_itself_is_read_from_all_its_events(tmp_path: Path) -> None:
+    done = {"this_run": {"links": 40, "pictures": 22, "bytes": 9}}
+    events = [
+        *(state(0, "starting"), state(1, "running"), state(11, "paused"), state(100, "running")),
+        {"event": "labels_kept", "time": 105, "file": "labels-1.csv"},
+        {"event": "summary", "time": 105, **done},
+        state(106, "done"),
+    ]
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    assert downloads.told_by(tmp_path) == Told(
+        links=40, pictures=22, seconds=16.0, labels_kept="labels-1.csv"
+    )
+
+
+@pytest.mark.parametrize(("events", "seconds"), [([], 0), ([state(5, "running"), told(9, 3)], 4)])
+def test_a_job_that_died_was_at_work_until_its_last_word(
+    tmp_path: Path, events: list[dict[str, object]], seconds: float
+) -> None:
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in events))
+    assert downloads.told_by(tmp_path).seconds == seconds
+
+
 def test_a_probe_is_a_job_beside_the_download(
     settings: Settings, dataset: Dataset, started: list[list[str]]
 ) -> None:
@@ -158,23 +267,51 @@ def test_of_nothing_told_there_is_no_progress() -> None:
     assert progress_of([state(0, "running")]) == {}
 
 
-def test_rates_are_of_the_last_minute() -> None:
-    events = [state(0, "running"), *(told(t, t // 10, size_bytes=7 * t) for t in range(0, 101, 2))]
+def test_rates_are_of_the_last_seconds() -> None:
+    events = [state(0, "running"), *(told(t, t // 2, size_bytes=7 * t) for t in range(101))]
     progress = progress_of(events)
-    assert progress["pictures_per_s"] == pytest.approx(0.1, rel=0.1)
+    assert progress["pictures_per_s"] == pytest.approx(0.5)
     assert progress["bytes_per_s"] == pytest.approx(7)
-    assert progress["left_s"] == pytest.approx(900, rel=0.1)
+    assert progress["left_s"] == pytest.approx(100)
+
+
+def fast_start_and_slow_tail() -> list[dict[str, object]]:
+    """1,600 links in ten seconds from many sites; then the last of one site, ten a second."""
+    fast = [told(t, 160 * t, total=2000, left_polite_s=40 - t) for t in range(11)]
+    slow = [told(t, 1500 + 10 * t, total=2000, left_polite_s=40 - t) for t in range(11, 31)]
+    return [state(0, "running"), *fast, *slow]
+
+
+def test_a_slow_tail_is_told_at_its_own_rate() -> None:
+    progress = progress_of(fast_start_and_slow_tail()[:-10])  # at 20 s
+    assert progress["pictures_per_s"] == pytest.approx(10)
+    assert progress["left_s"] == pytest.approx(30)
+
+
+def test_the_time_left_is_at_least_what_the_busiest_site_needs() -> None:
+    progress = progress_of(fast_start_and_slow_tail()[:10])  # at 8 s, all of it fast
+    assert progress["pictures_per_s"] == pytest.approx(160)
+    assert progress["left_s"] == pytest.approx(32)
+
+
+def test_the_time_left_does_not_wait_for_the_rate_to_come_down() -> None:
+    progress = progress_of(fast_start_and_slow_tail()[:15])  # at 13 s, three of them slow
+    assert progress["pictures_per_s"] > 60
+    assert progress["left_s"] == pytest.approx(37)
+
+
+def test_no_time_is_told_while_all_that_is_left_hangs() -> None:
+    events = [state(0, "running"), *(told(t, 20 * t, active=16) for t in range(5))]
+    moving = progress_of([*events, told(5, 95, active=5)])
+    hanging = progress_of([*events, *(told(t, 95, active=5) for t in (5, 6, 7, 8))])
+    assert moving["left_s"] is not None
+    assert hanging["left_s"] is None
 
 
 def test_a_pause_does_not_count() -> None:
     events = [state(0, "running"), told(1, 10), state(2, "paused"), state(30, "running")]
     progress = progress_of([*events, told(31, 10), told(33, 30)])
     assert progress["links_per_s"] == pytest.approx(10)
-
-
-def test_slow_links_at_the_end_are_not_told_as_fast_ones() -> None:
-    events = [state(0, "running"), told(1, 0), told(20, 90), told(30, 90), told(40, 91)]
-    assert progress_of(events)["left_s"] == pytest.approx(9 / 0.1)
 
 
 @pytest.mark.parametrize("at", [15, 40])

@@ -1,6 +1,15 @@
+import tomllib
+
 import pytest
 
-from facedet.figures import funnel
+from facedet.figures import COLOURS, funnel
+from facedet.settings import CHECKOUT
+
+
+def test_figures_have_the_colours_of_the_theme() -> None:
+    theme = tomllib.loads((CHECKOUT / ".streamlit" / "config.toml").read_text())["theme"]
+    assert list(COLOURS) == theme["chartCategoricalColors"]
+    assert funnel([("lines", 1)]).layout.colorway == COLOURS
 
 
 @pytest.mark.parametrize("steps", [[], [("lines", 0)], [("lines", 0), ("pictures", 0)]])

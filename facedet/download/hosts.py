@@ -24,7 +24,6 @@ HOST_FAILURES: frozenset[ErrorClass] = frozenset(("connect", "timeout", "http_5x
 # Failures that may pass. A hang may too, but costs as long again: `--retry timeout` is for that.
 PASSING: frozenset[ErrorClass] = frozenset(("connect", "http_5xx", "truncated"))
 TOO_MANY_REQUESTS = 429
-MEMORY = 0.2  # weight of the last request in a host's mean time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,8 @@ class _Host(Generic[Item]):
     failures: int = 0
     rests: int = 0
     refusals: int = 0
-    mean_s: float = 0.0
+    ended: int = 0  # requests, and the time that they took together
+    took_s: float = 0.0
     given_up: Failed | None = None
     queued: bool = False  # whether it stands in the heap of hosts
 
@@ -141,7 +141,8 @@ class Hosts(Generic[Item]):
         """A request has ended; `failed` is None where it gave a body or a redirect."""
         host = self._host(item)
         host.active -= 1
-        host.mean_s += (took_s - host.mean_s) * (MEMORY if host.mean_s else 1.0)
+        host.ended += 1
+        host.took_s += took_s
         self._judge(host, failed, now)
         self._queue(host)
 
@@ -164,7 +165,7 @@ class Hosts(Generic[Item]):
         host, rules = self._hosts.get(name), self._manners
         if host is None:
             return n * rules.spacing_s
-        each = max(rules.spacing_s, host.mean_s / rules.per_host)
+        each = max(rules.spacing_s, host.took_s / max(1, host.ended) / rules.per_host)
         return max(0.0, host.resting_until - now) + n * each
 
     def resting(self, now: float) -> dict[str, float]:

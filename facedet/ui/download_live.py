@@ -8,18 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from facedet import downloads, jobs
-from facedet.download.ledger import Ledger
 from facedet.downloads import Dataset
-from facedet.errors import FacedetError, ImageError
+from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.jobs import Look
-from facedet.ui import job_view, look, thumbnails, words
+from facedet.ui import download_pictures, job_view, words
 from facedet.ui.shell import plain, show_error
 
 KEY = "download.live"
 REFRESH_S = 1.0  # as often as the job says something
-NEWEST = 12
 WORST = 8  # classes, sites or people with the most failures, as many as an event names
 ROW_PX = 35  # of Streamlit's tables
 
@@ -44,7 +42,7 @@ def bar(now: Look) -> dict[str, Any]:
     progress = downloads.progress_of(now.events, time.time())
     total, done = progress.get("total", 0), progress.get("done", 0)
     if total:
-        parts = [_("{done:,} of {total:,} links").format(done=done, total=total)]
+        parts = [_("{done:,} of {total:,} addresses").format(done=done, total=total)]
         parts += _pace(progress) if now.state == "running" else []
     else:
         parts = [_("Reading the links")] if now.state == "running" else []
@@ -72,7 +70,7 @@ def _follow(dataset: Dataset, run_dir: Path) -> None:
     if progress:
         _facts(progress)
         try:
-            _newest(dataset)
+            download_pictures.show_newest(dataset)
         except FacedetError as error:  # a fragment that runs by itself has no page around it
             show_error(error)
         _failures(progress)
@@ -81,6 +79,8 @@ def _follow(dataset: Dataset, run_dir: Path) -> None:
 
 def _pace(progress: dict[str, Any]) -> list[str]:
     """Rates and time left; or that there is nothing to do but to wait."""
+    if progress.get("away"):
+        return [_("this computer's own line seems to be broken: waiting for it")]
     if progress["at_rest"]:
         n = progress["n_resting"]
         return [
@@ -88,11 +88,10 @@ def _pace(progress: dict[str, Any]) -> list[str]:
                 n=n
             )
         ]
-    pictures = words.rate(progress["pictures_per_s"], _("pictures"))
     if progress["left_s"] is None:
-        return [pictures, _("waiting for answers")]
+        return [_("waiting for answers")]
     return [
-        pictures,
+        words.rate(progress["pictures_per_s"], _("pictures")),
         _("{size} a second").format(size=words.size(progress["bytes_per_s"])),
         _("{time} left").format(time=words.duration(max(1, round(progress["left_s"])))),
     ]
@@ -100,37 +99,18 @@ def _pace(progress: dict[str, Any]) -> list[str]:
 
 def _facts(progress: dict[str, Any]) -> None:
     done, good = progress["done"], progress["good"]
-    facts = {
-        _("Pictures"): f"{good:,}",
-        _("Alive"): f"{100 * good / done:.0f} %" if done else "–",
-        _("Requests now"): f"{progress['active']} / {progress['workers']}",
-        _("Sites at rest"): f"{progress.get('n_resting', 0):,}",
-    }
+    most = _(
+        "Requests that hang count here, but take nobody's place: {n:,} that move are allowed now."
+    ).format(n=progress["workers"])
     with st.container(horizontal=True):
-        for label, value in facts.items():
-            st.metric(label, value, border=True, width=150)
+        _fact(_("Pictures"), f"{good:,}")
+        _fact(_("Alive"), f"{100 * good / done:.0f} %" if done else "–")
+        _fact(_("Requests now"), f"{progress['active']:,}", most)
+        _fact(_("Sites at rest"), f"{progress.get('n_resting', 0):,}")
 
 
-def _newest(dataset: Dataset) -> None:
-    with Ledger.open(dataset.ledger_path, create=False) as ledger:
-        rows = ledger.newest(NEWEST)
-    tiles = [
-        thumbnails.Tile(
-            id=row.image_path,
-            title=row.identity,
-            src=_thumbnail(str(dataset.folder / row.image_path)),
-        )
-        for row in rows
-    ]
-    thumbnails.show(f"{KEY}.newest", _("The newest pictures"), tiles, tile_px=96)
-
-
-@st.cache_data(max_entries=500, ttl="1h", show_spinner=False)
-def _thumbnail(path: str) -> str:
-    try:
-        return look.thumbnail_url(Path(path).read_bytes())
-    except (ImageError, OSError):
-        return ""
+def _fact(label: str, value: str, meaning: str | None = None) -> None:
+    st.metric(label, value, border=True, width=150, help=meaning)
 
 
 def _failures(progress: dict[str, Any]) -> None:

@@ -5,47 +5,51 @@ from dataclasses import replace
 import streamlit as st
 
 from facedet import downloads
-from facedet.download.ledger import Ledger
 from facedet.download.outcome import ErrorClass
-from facedet.download.room import Room, room
+from facedet.download.room import ASSUMED_BYTES, Room, room
 from facedet.downloads import PROBE_LINKS, Dataset
 from facedet.i18n import gettext as _
+from facedet.i18n import ngettext
 from facedet.settings import load_settings
-from facedet.ui import download_live, probe_view, words
+from facedet.ui import download_account, download_live, internet_view, probe_view, words
 from facedet.ui.shell import plain
 
 DATASET = "dataset"  # in the address: which dataset is looked at
 PRIVATE = "download.private"  # never on by itself: only this visitor's own click sets it
 
 
-def show(dataset: Dataset) -> bool:
-    """What to know and to press; returns whether a job may start. Raises `FacedetError`."""
+def show(dataset: Dataset) -> bool | None:
+    """What to know and to press.
+
+    Returns:
+        Whether a job may start; None where that was not looked at, for nothing waits.
+
+    Raises:
+        FacedetError: the ledger or the list cannot be read.
+    """
     missing = downloads.missing_columns(dataset)
     if missing:
         st.warning(_without_links(missing))
         return False
-    allow_private = _allow_private()
-    inwards = downloads.leads_here(dataset) and not allow_private
-    if inwards:
-        st.info(
-            _("These links lead to this computer: allow that above, or all of them would fail.")
-        )
     waiting, space = _space(dataset)
-    ready = space.fits and not inwards
+    if not waiting and dataset.begun:
+        return None
+    open_way = may_ask(dataset)
+    allow_private = private_allowed(dataset)
     row = st.container(horizontal=True, vertical_alignment="center")
     row.button(
         _("Go on") if dataset.begun else _("Download"),
         type="primary",
         icon=":material/download:",
-        disabled=not (ready and waiting),
+        disabled=not (open_way and space.fits and waiting),
         on_click=begin,
         args=(dataset, allow_private),
     )
     if not dataset.begun and waiting > PROBE_LINKS:
         row.button(
-            _("Try {n:,} links first").format(n=PROBE_LINKS),
+            _("Try {n:,} addresses first").format(n=PROBE_LINKS),
             icon=":material/science:",
-            disabled=inwards,
+            disabled=not open_way,
             on_click=probe_view.start,
             args=(dataset, allow_private),
         )
@@ -54,7 +58,28 @@ def show(dataset: Dataset) -> bool:
         st.error(_does_not_fit(space), icon=":material/hard_drive:")
     if not dataset.begun:
         probe_view.show_result(dataset)
-    return ready
+    return open_way and space.fits
+
+
+def may_ask(dataset: Dataset) -> bool:
+    """Whether anything may be asked for, with all that it takes; for most datasets nothing.
+
+    Call it once on a page. Only where links lead inwards can private addresses be allowed.
+    """
+    found = downloads.inwards(dataset)
+    if not found.n:
+        return True
+    allowed = _allow_private(dataset)
+    if found.mostly and not internet_view.show(dataset):
+        return False
+    if allowed:
+        return True
+    if found.mostly:
+        told = _("These links lead to this computer or a private network: allow that above.")
+    else:
+        told = _("Some of the first links lead into a private network: those will fail.")
+    st.info(told)
+    return not found.mostly
 
 
 def begin(dataset: Dataset, allow_private: bool, retry: tuple[ErrorClass, ...] = ()) -> None:
@@ -63,9 +88,18 @@ def begin(dataset: Dataset, allow_private: bool, retry: tuple[ErrorClass, ...] =
     st.query_params[DATASET] = dataset.name
 
 
-def private_allowed() -> bool:
-    """Whether this visitor has allowed private addresses."""
-    return bool(st.session_state.get(PRIVATE, False))
+def private_allowed(dataset: Dataset) -> bool:
+    """Whether this visitor has allowed private addresses for this dataset, whose links need it."""
+    return downloads.leads_here(dataset) and bool(st.session_state.get(_private(dataset), False))
+
+
+def free_on_disk(space: Room) -> str:
+    """How much is free, in a sentence."""
+    return _("{size} free on the disk.").format(size=words.size(space.free))
+
+
+def _private(dataset: Dataset) -> str:
+    return f"{PRIVATE}.{dataset.name}"
 
 
 def _without_links(missing: list[str]) -> str:
@@ -77,26 +111,25 @@ def _without_links(missing: list[str]) -> str:
     )
 
 
-def _allow_private() -> bool:
+def _allow_private(dataset: Dataset) -> bool:
     # Kept apart from the widget, which Streamlit forgets while a run hides it.
     allowed = st.toggle(
         _("Allow addresses of this computer and of private networks"),
-        private_allowed(),
+        private_allowed(dataset),
+        key=f"{PRIVATE}.toggle.{dataset.name}",
         help=_("For practice and classrooms. Links of strangers must not reach your own network."),
     )
-    st.session_state[PRIVATE] = allowed
+    st.session_state[_private(dataset)] = allowed
     if allowed:
         download_live.banner()
     return allowed
 
 
 def _space(dataset: Dataset) -> tuple[int, Room]:
-    """How many links wait, and what they will need."""
+    """How many addresses wait, and what they will need."""
     if dataset.begun:
-        with Ledger.open(dataset.ledger_path, create=False) as ledger:
-            counted = ledger.funnel()
-            waiting = counted.urls - counted.tried
-            return waiting, room(dataset.folder, waiting, ledger)
+        account = download_account.account_of(dataset)
+        return account.waiting, account.space
     waiting = downloads.count_links(dataset)
     space = room(dataset.folder, waiting)
     if (probed := probe_view.found(dataset)) is not None:
@@ -105,17 +138,14 @@ def _space(dataset: Dataset) -> tuple[int, Room]:
 
 
 def _needs(waiting: int, space: Room) -> str:
-    free = _("{size} free on the disk.").format(size=words.size(space.free))
-    if not waiting:
-        return _("Nothing waits: every link has been settled.") + " " + free
-    how = _("measured") if space.measured else _("assumed")
-    return (
-        _("{n:,} links wait; they need about {size} ({how}).").format(
-            n=waiting, size=words.size(space.needed), how=how
-        )
-        + " "
-        + free
-    )
+    assumed = _("assumed: half of them work, {size} each").format(size=words.size(ASSUMED_BYTES))
+    how = _("measured") if space.measured else assumed
+    told = ngettext(
+        "{n:,} address waits; it needs about {size} ({how}).",
+        "{n:,} addresses wait; they need about {size} ({how}).",
+        waiting,
+    ).format(n=waiting, size=words.size(space.needed), how=how)
+    return f"{told} {free_on_disk(space)}"
 
 
 def _does_not_fit(space: Room) -> str:

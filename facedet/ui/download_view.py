@@ -2,6 +2,7 @@
 
 import inspect
 import shlex
+import textwrap
 
 import streamlit as st
 
@@ -11,17 +12,22 @@ from facedet.download.engine import Download
 from facedet.download.hosts import Hosts
 from facedet.downloads import Dataset
 from facedet.i18n import gettext as _
-from facedet.linklists import LinkList
 from facedet.settings import load_settings
-from facedet.ui import download_live, download_result, download_start, job_view, probe_view
+from facedet.ui import (
+    download_live,
+    download_result,
+    download_start,
+    internet_view,
+    probe_view,
+)
 from facedet.ui.download_start import DATASET
 from facedet.ui.shell import plain
 
 KEY = "download"
 
 
-def show(each: LinkList | None) -> None:
-    """The whole section. Raises `FacedetError`."""
+def show() -> None:
+    """The whole section, whichever list of links is looked at above. Raises `FacedetError`."""
     datasets = {found.name: found for found in downloads.find_datasets(load_settings())}
     unknown = st.query_params.get(DATASET, "")
     if datasets:
@@ -31,14 +37,6 @@ def show(each: LinkList | None) -> None:
     dataset = _choose(datasets) if datasets else None
     if dataset is None:
         return
-    if each is not None and each.kind == "practice":
-        running = downloads.internet_of(load_settings(), each) is not None
-        # While it runs it is looked at: a stop takes a moment, and it may end by itself.
-        st.fragment(run_every=1.0 if running else None)(_internet)(each)
-    elif downloads.leads_here(dataset):
-        st.caption(
-            _("Its links are of a practice set: choose its list above to start its servers.")
-        )
     _job_or_result(dataset)
     _code(dataset)
 
@@ -47,16 +45,18 @@ def _job_or_result(dataset: Dataset) -> None:
     run_dir = downloads.run_of(load_settings(), dataset)
     if run_dir is not None and jobs.is_live(run_dir):
         download_live.show(dataset, run_dir)
+        internet_view.show_running(dataset)
         return
     probe_dir = downloads.probe_of(load_settings(), dataset)
     if probe_dir is not None and jobs.is_live(probe_dir):
         probe_view.show_live(probe_dir)
+        internet_view.show_running(dataset)
         return
     if run_dir is not None:
         download_live.show_end(run_dir)
     ready = download_start.show(dataset)
     if dataset.begun:
-        download_result.show(dataset, ready)
+        download_result.show(dataset, ready, run_dir)
 
 
 def _not_there(name: str, datasets: dict[str, Dataset]) -> str:
@@ -77,30 +77,6 @@ def _go_to(key: str) -> None:
     st.query_params[DATASET] = st.session_state[key]
 
 
-def _internet(each: LinkList) -> None:
-    """The practice list's servers: start and stop."""
-    running = downloads.internet_of(load_settings(), each)
-    row = st.container(horizontal=True, vertical_alignment="center")
-    if running is None:
-        row.markdown(_("The links of the practice set lead to this computer: start its servers."))
-        row.button(
-            _("Start the little internet"),
-            icon=":material/dns:",
-            on_click=_serve,
-            args=(each,),
-        )
-        last = downloads.last_internet_of(load_settings(), each)
-        if last is not None:
-            job_view.show_failure(jobs.recent(last))
-    else:
-        row.markdown(_("The little internet is running."))
-        row.button(_("Stop it"), on_click=jobs.ask, args=(running, "stop"))
-
-
-def _serve(each: LinkList) -> None:
-    downloads.serve(load_settings(), each)
-
-
 def _code(dataset: Dataset) -> None:
     with st.expander(_("The code that does it, and the same on the command line")):
         arguments = ["download", str(dataset.asked_for), "--out", str(dataset.folder)]
@@ -115,4 +91,4 @@ def _code(dataset: Dataset) -> None:
             (_("Is it a picture?"), examine),
         ):
             st.markdown(f"**{plain(what)}**")
-            st.code(inspect.cleandoc(inspect.getsource(part)), language="python")
+            st.code(textwrap.dedent(inspect.getsource(part)), language="python")

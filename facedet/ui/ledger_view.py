@@ -21,6 +21,8 @@ KEY = "download.links"
 ROWS = 100  # a page
 OFFERED = 3000  # names in a box to choose from; others can be written
 ALIKE = 5
+# Links of these wait for the next run: no row keeps one of them.
+CLASSES = [name for name in ERROR_CLASSES if name not in ("disk", "cancelled")]
 SHOWN = (
     *("identity", "photo_id", "state", "error_class", "http_status", "note", "host", "label_fits"),
     *("bytes", "attempts", "last_at", "url", "final_url", "image_path"),
@@ -63,7 +65,7 @@ def _choose(dataset: Dataset, ledger: Ledger) -> Where:
     states = {"waiting": _("waits"), "done": _("a picture"), "failed": _("not got")}
     row = st.container(horizontal=True)
     state = _one_of(row, _("State"), states, f"{key}.state", 110)
-    error_class = _one_of(row, _("Class"), {name: name for name in ERROR_CLASSES}, f"{key}.class")
+    error_class = _one_of(row, _("Class"), {name: name for name in CLASSES}, f"{key}.class")
     fits = _one_of(row, _("Label fits"), {True: _("yes"), False: _("no")}, f"{key}.fits", 100)
     host = _named(row, _("Site"), "host", dataset, ledger)
     identity = _named(row, _("Person"), "identity", dataset, ledger)

@@ -53,7 +53,7 @@ def _follow(run_dir: Path) -> None:
     if not job_view.is_live(now):
         st.rerun()
     st.markdown(
-        _("Trying {n:,} links at random; nothing is kept.").format(n=PROBE_LINKS),
+        _("Trying {n:,} addresses at random; nothing is kept.").format(n=PROBE_LINKS),
     )
     download_live.bar(now)
     if jobs.memo_of(run_dir).get("allow_private"):
@@ -63,7 +63,7 @@ def _follow(run_dir: Path) -> None:
 
 def _tell(result: Probe) -> None:
     share = _(
-        "**{rate:.0f} %** of {tried:,} links gave a picture: of all {total:,}, most likely "
+        "**{rate:.0f} %** of {tried:,} addresses gave a picture: of all {total:,}, most likely "
         "{low:.0f} to {high:.0f} % do."
     ).format(
         rate=100 * result.rate,
@@ -81,7 +81,7 @@ def _tell(result: Probe) -> None:
         st.markdown(f"{share} {whole}")
         st.caption(
             _(
-                "Some links, drawn at random, are not all links: another draw gives another share. "
+                "Some, drawn at random, are not all: another draw gives another share. "
                 "“From … to” is the 95 % interval: 95 of 100 draws give one that holds the true "
                 "share of all. A long run is often faster than a short one."
             )

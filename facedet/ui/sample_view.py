@@ -1,12 +1,14 @@
 """Choosing part of a list of links, with what to expect of it, and writing its labels."""
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from facedet import linklists
+from facedet.download.probe import Probe
 from facedet.downloads import Dataset
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
@@ -37,11 +39,12 @@ def show(each: LinkList, index: Index, filters: Filters) -> None:
     """The whole section. Raises `FacedetError`."""
     st.header(_("Choose a sample"), anchor=False)
     controls, outcome = st.columns([1, 1.4], gap="large")
+    measured = _measured(each)
     with controls:
-        survival = _survival(each)
+        survival = _survival(each, measured)
         sample = _choose(index, filters, survival)
     with outcome:
-        lines = _expect(index, sample, survival)
+        lines = _expect(index, sample, survival, measured)
         if lines:
             _write(each, index, sample)
 
@@ -96,39 +99,62 @@ def _choose(index: Index, filters: Filters, survival: float) -> Sample:
     )
 
 
-def _survival(each: LinkList) -> float:
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a probe of a dataset has found; it outranks what is assumed of any list."""
+
+    name: str
+    probe: Probe
+
+    @property
+    def percent(self) -> int:
+        """Of the links, those that gave a picture; as a slider has it."""
+        return max(1, round(100 * self.probe.rate))
+
+
+def _measured(each: LinkList) -> _Measured | None:
+    """Of the dataset that is named here; None where it has not been probed, or nothing came."""
+    dataset = _named(each)
+    found = probe_view.found(dataset) if dataset is not None else None
+    return _Measured(dataset.name, found) if dataset and found and found.good else None
+
+
+def _survival(each: LinkList, measured: _Measured | None) -> float:
     assumed, why = SURVIVAL_RATE, _("An assumption: in 2018 almost half of the links were dead.")
     if each.kind == "practice":
         assumed = _good_share(str(each.practice_dir))
         why = _("For a practice set it is known: this is its true share.")
     key = f"{KEY}.survival.{each.name}"
-    percent = st.slider(
-        _("Links that still work, per cent"),
-        1,
-        100,
-        max(1, round(100 * assumed)),
-        key=key,
-        help=why,
-    )
-    _offer_measured(each, key)
+    if measured is not None:
+        why = _("Measured by the probe of {name}.").format(name=plain(measured.name))
+        _take_once(key, measured)
+    st.session_state.setdefault(key, max(1, round(100 * assumed)))
+    percent = st.slider(_("Links that still work, per cent"), 1, 100, key=key, help=why)
+    if measured is not None and percent != measured.percent:
+        st.button(
+            plain(
+                _("Measured by the probe of {name}: {n} %").format(
+                    name=measured.name, n=measured.percent
+                )
+            ),
+            icon=":material/science:",
+            type="tertiary",
+            help=_("Take it"),
+            on_click=_take,
+            args=(key, measured.percent),
+        )
     return percent / 100
 
 
-def _offer_measured(each: LinkList, slider: str) -> None:
-    """What a probe of the dataset that is named here has found."""
-    dataset = _named(each)
-    found = probe_view.found(dataset) if dataset is not None else None
-    if dataset is None or found is None:
-        return
-    percent = max(1, round(100 * found.rate))
-    st.button(
-        plain(_("Measured by the probe of {name}: {n} %").format(name=dataset.name, n=percent)),
-        icon=":material/science:",
-        type="tertiary",
-        help=_("Take it"),
-        on_click=_take,
-        args=(slider, percent),
-    )
+def _take_once(slider: str, measured: _Measured) -> None:
+    """Set the slider to what was measured, once a probe: whoever moves it then has his reasons.
+
+    Streamlit forgets the slider while the page is left, but not what was taken.
+    """
+    taken, this = f"{slider}.taken", (measured.name, measured.probe.good, measured.probe.seconds)
+    if slider not in st.session_state or st.session_state.get(taken) != this:
+        st.session_state[taken] = this
+        _take(slider, measured.percent)
 
 
 def _take(slider: str, percent: int) -> None:
@@ -158,10 +184,11 @@ def _good_share(folder: str) -> float:
     return good_share(read_truth(Path(folder)))
 
 
-def _expect(index: Index, sample: Sample, survival: float) -> int:
+def _expect(index: Index, sample: Sample, survival: float, measured: _Measured | None) -> int:
     """What the sample is, and what to expect of it; returns its lines."""
     lines, people = size_of(index, sample)
-    expected = forecast(lines, survival)
+    photo_bytes, photos_per_s = _guess(measured)
+    expected = forecast(lines, survival, photo_bytes, photos_per_s)
     facts = {
         _("Lines"): f"{lines:,}",
         _("People"): f"{people:,}",
@@ -172,12 +199,15 @@ def _expect(index: Index, sample: Sample, survival: float) -> int:
     with st.container(horizontal=True):
         for label, value in facts.items():
             st.metric(label, value, border=True, width=145)
-    st.caption(
-        _(
-            "Assumed: {kb:.0f} kB a photo, {rate:g} photos a second. An address that a person has "
-            "twice is taken once."
-        ).format(kb=PHOTO_BYTES / 1000, rate=PHOTOS_PER_S)
+    told = _("{kb:.0f} kB a photo, {rate} photos a second").format(
+        kb=photo_bytes / 1000, rate=words.three_digits(photos_per_s)
     )
+    how = _("Assumed: {told}.")
+    if measured is not None:
+        how = _("Measured by the probe of {name}: {told}.")
+    once = _("An address that a person has twice is taken once.")
+    name = measured.name if measured else ""
+    st.caption(plain(f"{how.format(told=told, name=name)} {once}"))
     if sample.lines is not None and lines < sample.lines:
         st.warning(
             _(
@@ -188,6 +218,14 @@ def _expect(index: Index, sample: Sample, survival: float) -> int:
     if not lines:
         st.info(_("No line passes these filters. Loosen one of them."))
     return lines
+
+
+def _guess(measured: _Measured | None) -> tuple[float, float]:
+    """Bytes of a photo, and photos a second."""
+    if measured is None:
+        return PHOTO_BYTES, PHOTOS_PER_S
+    probe = measured.probe
+    return probe.mean_bytes, probe.good / max(probe.seconds, 0.001)
 
 
 def _write(each: LinkList, index: Index, sample: Sample) -> None:

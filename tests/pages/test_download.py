@@ -1,16 +1,21 @@
 """The Dataset page's second half run without a browser: what came, what did not, and why."""
 
+import ast
 import csv
 import json
 import os
+import re
 import shutil
 import time
-from io import StringIO
+from base64 import b64decode
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 from streamlit.testing.v1 import AppTest
 
+from facedet import downloads
 from facedet.download import room
 from facedet.download.account import Outcome, Where
 from facedet.download.engine import Settings
@@ -19,7 +24,7 @@ from facedet.download.ledger import Ledger
 from facedet.download.links import Link
 from facedet.download.run import download, opened
 from facedet.downloads import Dataset
-from facedet.ui import ledger_view
+from facedet.ui import download_pictures, ledger_view, words
 from facedet.vggface.making import make_index
 from tests.download.practice import make_set, served
 from tests.vggface.made import FILES, write_archive
@@ -28,11 +33,15 @@ PAGE = str(Path(__file__).parent.parent.parent / "app.py")
 
 
 @pytest.fixture(scope="module")
-def downloaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dataset that was downloaded once."""
-    folder = tmp_path_factory.mktemp("page")
-    practice = make_set(folder / "practice", photos=60, faults=0.6, seed=6)
-    dataset = folder / "set"
+def practice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A practice set."""
+    return make_set(tmp_path_factory.mktemp("page") / "practice", photos=60, faults=0.6, seed=6)
+
+
+@pytest.fixture(scope="module")
+def downloaded(practice: Path) -> Path:
+    """A dataset of it that was downloaded once."""
+    dataset = practice.parent / "set"
     with (
         served(practice) as (_internet, network),
         opened(practice / "labels.csv", dataset) as (ledger, _table),
@@ -55,10 +64,16 @@ def with_dataset(app: AppTest, downloaded: Path, home: Path) -> AppTest:
     return app.run()
 
 
-def write_labels(home: Path, links: int = 1, header: str = HEADER, name: str = "new") -> Path:
+def write_labels(
+    home: Path,
+    links: int = 1,
+    header: str = HEADER,
+    name: str = "new",
+    site: str = "http://a.b",
+) -> Path:
     folder = home / "datasets" / name
     folder.mkdir(parents=True)
-    rows = [f"a/{n}.jpg,1,1,9,9,http://a.b/{n}" for n in range(links)]
+    rows = [f"a/{n}.jpg,1,1,9,9,{site}/{n}" for n in range(links)]
     (folder / "labels.csv").write_text("\n".join([header, *rows, ""]))
     return folder
 
@@ -75,6 +90,13 @@ def write_run(home: Path, kind: str, *events: dict[str, object], name: str = "ne
     (run_dir / "events.jsonl").write_text("\n".join([*lines, ""]))
     (run_dir / "heartbeat").touch()
     return run_dir
+
+
+def write_events(run_dir: Path, *events: tuple[float, dict[str, object]]) -> None:
+    """Events with times of their own; the last is that it is done."""
+    timed = [*events, (events[-1][0], state("done"))]
+    lines = [json.dumps(event | {"time": time}) for time, event in timed]
+    (run_dir / "events.jsonl").write_text("\n".join([*lines, ""]))
 
 
 def state(name: str, **fields: object) -> dict[str, object]:
@@ -128,9 +150,10 @@ def test_a_dataset_that_was_only_written_can_be_downloaded(app: AppTest, home: P
     app.run()
     assert not app.exception
     assert not button(app, "Download").disabled
-    assert "1 links wait; they need about 40 kB (assumed)." in captions(app)
-    [private] = [t for t in app.toggle if t.label.startswith("Allow addresses")]
-    assert private.value is False
+    assert (
+        "1 address waits; it needs about 40 kB (assumed: half of them work, 80 kB each)."
+        in captions(app)
+    )
 
 
 def test_a_table_without_links_says_so_and_offers_no_button(app: AppTest, home: Path) -> None:
@@ -162,10 +185,124 @@ def test_what_does_not_fit_on_the_disk_is_not_begun(
     assert "Make room" in app.error[0].value
 
 
-def test_private_addresses_are_announced(with_dataset: AppTest) -> None:
-    [private] = [t for t in with_dataset.toggle if t.label.startswith("Allow addresses")]
-    private.set_value(True).run()
-    assert "Private addresses are allowed" in with_dataset.warning[0].value
+# --- Links that lead inwards
+
+HERE = "http://pictures.localhost:8642"
+
+
+def allow(app: AppTest) -> list[object]:
+    """The toggles for private addresses; there is one at most."""
+    return [t for t in app.toggle if t.label.startswith("Allow addresses")]
+
+
+@pytest.fixture
+def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some server of this computer answers, whatever the port."""
+    monkeypatch.setattr(downloads, "_listens", lambda _port: True)
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server of this computer answers."""
+    monkeypatch.setattr(downloads, "_listens", lambda _port: False)
+
+
+@pytest.fixture
+def with_practice(app: AppTest, practice: Path, home: Path) -> AppTest:
+    """A practice list, and a dataset of all its links."""
+    folder = home / "vggface" / "practice-60-6"
+    shutil.copytree(practice, folder / "practice")
+    shutil.copy(practice / "i.parquet", folder / "index.parquet")
+    (home / "datasets" / "mine").mkdir(parents=True)
+    shutil.copy(practice / "labels.csv", home / "datasets" / "mine")
+    return app
+
+
+def test_links_of_the_web_can_never_lead_inwards(app: AppTest, home: Path) -> None:
+    write_labels(home)
+    assert allow(app.run()) == []
+
+
+@pytest.mark.usefixtures("somebody")
+def test_private_addresses_must_be_allowed_and_are_announced(app: AppTest, home: Path) -> None:
+    write_labels(home, site=HERE)
+    app.run()
+    assert allow(app)[0].value is False
+    assert button(app, "Download").disabled
+    allow(app)[0].set_value(True).run()
+    assert "Private addresses are allowed" in app.warning[0].value
+    assert not button(app, "Download").disabled
+
+
+@pytest.mark.usefixtures("somebody")
+def test_what_was_allowed_for_one_dataset_is_not_for_another(app: AppTest, home: Path) -> None:
+    for name, site in (("web", "http://a.b"), ("other", HERE), ("practice", HERE)):
+        write_labels(home, name=name, site=site)
+    app.query_params["dataset"] = "practice"
+    allow(app.run())[0].set_value(True).run()
+    assert app.session_state["download.private.practice"]
+    app.query_params["dataset"] = "other"
+    assert allow(app.run())[0].value is False
+    app.query_params["dataset"] = "web"
+    assert allow(app.run()) == []
+    app.query_params["dataset"] = "practice"
+    assert allow(app.run())[0].value is True
+
+
+def test_a_few_links_inwards_do_not_hold_up_the_others(app: AppTest, home: Path) -> None:
+    folder = write_labels(home, links=9)
+    with (folder / "labels.csv").open("a") as file:
+        file.write("a/9.jpg,1,1,9,9,http://192.168.1.1/9\n")
+    app.run()
+    assert allow(app)[0].value is False
+    assert "Some of the first links" in app.info[0].value
+    assert not button(app, "Download").disabled
+
+
+@pytest.mark.usefixtures("nobody")
+def test_where_nobody_answers_it_is_said_and_not_started(app: AppTest, home: Path) -> None:
+    write_labels(home, site=HERE)
+    allow(app.run())[0].set_value(True).run()
+    assert "No server answers at port 8642" in app.info[0].value
+    assert button(app, "Download").disabled
+    assert "Start the little internet" not in labels_of(app, "button")
+
+
+@pytest.mark.usefixtures("nobody")
+def test_the_servers_of_a_practice_set_are_started_where_they_are_missed(
+    with_practice: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(downloads, "serve", lambda _settings, each: started.append(each.name))
+    allow(with_practice.run())[0].set_value(True).run()
+    assert button(with_practice, "Download").disabled
+    button(with_practice, "Start the little internet").click().run()
+    assert not with_practice.exception
+    assert started == ["practice-60-6"]
+
+
+@pytest.mark.parametrize(("state", "ready"), [("on", True), ("others", False)])
+def test_only_a_sets_own_servers_will_do(
+    with_practice: AppTest, monkeypatch: pytest.MonkeyPatch, state: str, ready: bool
+) -> None:
+    monkeypatch.setattr(downloads, "servers_of", lambda _each: state)
+    allow(with_practice.run())[0].set_value(True).run()
+    assert not with_practice.exception
+    assert button(with_practice, "Download").disabled is not ready
+    warnings = " ".join(warning.value for warning in with_practice.warning)
+    assert ("something else answers" in warnings) is not ready
+
+
+def test_the_little_internet_is_no_business_of_other_datasets(
+    with_practice: AppTest, home: Path
+) -> None:
+    write_labels(home)
+    with_practice.query_params["list"] = "practice-60-6"
+    with_practice.query_params["dataset"] = "new"
+    with_practice.run()
+    assert not with_practice.exception
+    assert "Start the little internet" not in labels_of(with_practice, "button")
+    assert not button(with_practice, "Download").disabled
 
 
 # --- The probe
@@ -177,7 +314,7 @@ def test_a_probe_is_offered_where_there_is_more_to_download(
 ) -> None:
     write_labels(home, links=links)
     app.run()
-    assert ("Try 500 links first" in labels_of(app, "button")) is offered
+    assert ("Try 500 addresses first" in labels_of(app, "button")) is offered
 
 
 def test_a_probe_at_work_is_shown_and_can_be_stopped(app: AppTest, home: Path) -> None:
@@ -185,7 +322,7 @@ def test_a_probe_at_work_is_shown_and_can_be_stopped(app: AppTest, home: Path) -
     run_dir = write_run(home, "probe", state("running"), told(0), told(40))
     app.run()
     assert not app.exception
-    assert "40 of 100 links" in bar(app)
+    assert "40 of 100 addresses" in bar(app)
     assert "Download" not in labels_of(app, "button")
     button(app, "Stop").click().run()
     assert (run_dir / "control").read_text() == "stop"
@@ -199,7 +336,7 @@ def test_what_a_probe_found_is_told_with_its_interval(app: AppTest, home: Path) 
     app.run()
     assert not app.exception
     [sentence] = [m.value for m in app.markdown if "gave a picture" in m.value]
-    assert "**62 %** of 500 links" in sentence
+    assert "**62 %** of 500 addresses" in sentence
     assert "58 to 66 %" in sentence
     assert "**372 photos**, 18.6 MB and 24 s" in sentence
     assert "95 % interval" in captions(app)
@@ -212,7 +349,7 @@ def test_a_probe_that_was_stopped_says_nothing_of_the_rest(app: AppTest, home: P
     write_run(home, "probe", state("running"), told(40), state("stopped"))
     app.run()
     assert "The probe was stopped" in captions(app)
-    assert not button(app, "Try 500 links first").disabled
+    assert not button(app, "Try 500 addresses first").disabled
 
 
 # --- While it runs
@@ -223,9 +360,10 @@ def test_a_job_at_work_is_followed(app: AppTest, home: Path) -> None:
     write_run(home, "download", state("running"), told(0), told(20), told(40))
     app.run()
     assert not app.exception
-    assert "40 of 100 links" in bar(app)
+    assert "40 of 100 addresses" in bar(app)
     assert "left" in bar(app)
-    assert {metric.label: metric.value for metric in app.metric}["Alive"] == "50 %"
+    facts = {metric.label: metric.value for metric in app.metric}
+    assert (facts["Alive"], facts["Requests now"]) == ("50 %", "4")
     assert {"Pause", "Stop"} <= set(labels_of(app, "button"))
     assert not {"Go on", "Resume", "Download"} & set(labels_of(app, "button"))
 
@@ -273,6 +411,35 @@ def test_a_paused_job_can_go_on(app: AppTest, home: Path) -> None:
     assert (run_dir / "control").read_text() == ""
 
 
+def test_all_who_look_at_a_download_share_one_look_at_its_ledger(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_labels(home)
+    begin(folder)
+    looks: list[int] = []
+    newest = Ledger.newest
+    monkeypatch.setattr(Ledger, "newest", lambda *of: (looks.append(1), newest(*of))[1])
+    # Every visitor's page calls this; that it is done within the second is what a test can rely on.
+    shown = [download_pictures._newest(str(folder / "ledger.sqlite")) for _visitor in range(30)]
+    assert len(looks) == 1
+    assert [tile.title for tile in shown[-1]] == ["a"]
+
+
+def test_small_pictures_are_upright_whatever_they_are_stored_as(both_jpeg: bytes) -> None:
+    with Image.open(BytesIO(both_jpeg)) as image:
+        wide = image.size[0] > image.size[1]
+        turned = image.transpose(Image.Transpose.ROTATE_90)
+        exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    out = BytesIO()
+    turned.save(out, "JPEG", exif=exif)
+    data = b64decode(download_pictures._drafted(out.getvalue()).split(",")[1])
+    with Image.open(BytesIO(data)) as small:
+        assert max(small.size) == 160
+        assert (small.size[0] > small.size[1]) is wide
+    assert download_pictures._drafted(b"no picture") == ""
+
+
 def test_nothing_of_the_events_is_kept_in_the_session(app: AppTest, home: Path) -> None:
     begin(write_labels(home))
     run_dir = write_run(home, "download", state("running"), told(40))
@@ -293,7 +460,7 @@ def test_there_is_one_way_to_go_on(app: AppTest, home: Path, ended: str) -> None
         os.utime(run_dir / "heartbeat", (0, 0))
     app.run()
     assert not app.exception
-    assert "40 of 100 links" in bar(app)
+    assert "40 of 100 addresses" in bar(app)
     assert not button(app, "Go on").disabled
     assert not {"Resume", "Download"} & set(labels_of(app, "button"))
     assert (len(app.error) == 1) is (ended == "failed")
@@ -354,13 +521,72 @@ def test_the_code_that_does_it_is_shown(with_dataset: AppTest) -> None:
     assert any("facedet download" in code for code in codes)
 
 
+def test_all_code_that_is_shown_is_whole(with_dataset: AppTest) -> None:
+    shown = [code.value for code in with_dataset.code if code.language == "python"]
+    assert len(shown) == 3
+    for code in shown:
+        ast.parse(code)
+
+
+@pytest.mark.usefixtures("somebody")
 def test_trying_again_needs_a_class_and_the_way_inwards(with_dataset: AppTest) -> None:
     assert button(with_dataset, "Try again").disabled
     with_dataset.multiselect(key="download.result.retry.mine").set_value(["dns"]).run()
     assert button(with_dataset, "Try again").disabled  # its links lead to this computer
-    [private] = [t for t in with_dataset.toggle if t.label.startswith("Allow addresses")]
-    private.set_value(True).run()
+    allow(with_dataset)[0].set_value(True).run()
     assert not button(with_dataset, "Try again").disabled
+
+
+def test_where_nothing_waits_there_is_nothing_to_press_or_to_allow(with_dataset: AppTest) -> None:
+    assert "Nothing waits" in headline(with_dataset)
+    assert not {"Go on", "Download"} & set(labels_of(with_dataset, "button"))
+    assert allow(with_dataset) == []
+    assert len(with_dataset.info) == 0
+
+
+def headline(app: AppTest) -> str:
+    """The sentence that begins with how many photos there are."""
+    [said] = [m.value for m in app.markdown if re.match(r"\*\*[\d,]+ photos?\*\*", m.value)]
+    return str(said).replace("\\", "")
+
+
+def test_a_good_end_says_how_much_came_and_where(
+    app: AppTest, downloaded: Path, home: Path
+) -> None:
+    folder = home / "datasets" / "mine"
+    shutil.copytree(downloaded, folder)
+    pictures = list((folder / "images").glob("*/*"))
+    size = sum(path.stat().st_size for path in pictures)
+    done = {"links": 60, "pictures": len(pictures), "bytes": 1}
+    run_dir = write_run(home, "download", state("running"), state("done"), name="mine")
+    write_events(run_dir, (0, state("running")), (27, {"event": "summary", "this_run": done}))
+    app.run()
+    assert not app.exception
+    told = f"**{len(pictures)} photos**, {words.size(size)}, in 27 s, in {folder}."
+    assert headline(app).startswith(told)
+
+
+def test_a_later_run_tells_what_it_has_added(app: AppTest, downloaded: Path, home: Path) -> None:
+    shutil.copytree(downloaded, home / "datasets" / "mine")
+    run_dir = write_run(home, "download", state("running"), state("done"), name="mine")
+    done = {"links": 7, "pictures": 2, "bytes": 1}
+    write_events(run_dir, (0, state("running")), (3, {"event": "summary", "this_run": done}))
+    app.run()
+    assert "asked for 7 addresses and brought 2 photos, in 3 s" in headline(app)
+
+
+def test_that_a_changed_table_was_kept_is_said(app: AppTest, downloaded: Path, home: Path) -> None:
+    shutil.copytree(downloaded, home / "datasets" / "mine")
+    kept = {"event": "labels_kept", "file": "labels-1.csv"}
+    write_run(home, "download", state("running"), kept, state("done"), name="mine")
+    app.run()
+    assert "kept beside it as labels-1.csv" in app.info[0].value.replace("\\", "")
+
+
+def test_what_no_link_ends_as_is_not_offered(with_dataset: AppTest) -> None:
+    offered = with_dataset.selectbox(key="download.links.mine.class").options
+    assert "dns" in offered
+    assert not {"disk", "cancelled"} & set(offered)
 
 
 # --- Every link
@@ -445,7 +671,7 @@ def test_once_begun_the_sample_speaks_of_links_csv(
     assert "Take links.csv along" in [each.proto.label for each in app.get("download_button")]
 
 
-def test_the_sample_may_take_what_the_probe_has_measured(
+def test_the_sample_takes_what_the_probe_has_measured(
     app: AppTest, home: Path, tmp_path: Path
 ) -> None:
     make_index(write_archive(tmp_path / "a.tar.gz", FILES), home / "vggface/own-x/index.parquet")
@@ -455,6 +681,11 @@ def test_the_sample_may_take_what_the_probe_has_measured(
     write_run(home, "probe", {"event": "summary", **found}, state("done"), name="own-1")
     app.query_params["list"] = "own-x"
     app.run()
-    button(app, "Measured by the probe of own-1: 62 %").click().run()
+    slider = app.slider(key="dataset.sample.survival.own-x")
     assert not app.exception
+    assert slider.value == 62
+    assert "Measured by the probe of own-1: 50 kB a photo, 15.5 photos a second." in captions(app)
+    # Whoever moves it has a way back.
+    slider.set_value(30).run()
+    button(app, "Measured by the probe of own-1: 62 %").click().run()
     assert app.slider(key="dataset.sample.survival.own-x").value == 62
