@@ -17,7 +17,8 @@ st.navigation(
             )
         ],
         _("Data"): [
-            st.Page("pages/dataset.py", title=_("Dataset"), icon=":material/photo_library:")
+            st.Page("pages/dataset.py", title=_("Dataset"), icon=":material/photo_library:"),
+            st.Page("pages/cleaning.py", title=_("Cleaning"), icon=":material/cleaning_services:"),
         ],
     }
 ).run()

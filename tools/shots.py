@@ -4,6 +4,7 @@
 by adding its scenes to `SCENES`.
 """
 
+import re
 import shutil
 import sys
 import tempfile
@@ -107,6 +108,62 @@ def dataset_error(page: Page) -> None:
     page.get_by_text("is not there").wait_for()
 
 
+def cleaning_empty(page: Page) -> None:
+    page.get_by_role("button", name="Make a messy practice dataset").wait_for()
+
+
+def cleaning_start(page: Page) -> None:
+    start = page.get_by_role("button", name="Clean with both")
+    make = page.get_by_role("button", name="Make a messy practice dataset")
+    start.or_(make).first.wait_for()
+    if not start.is_visible():
+        make.click()
+    start.wait_for(timeout=90_000)
+    page.get_by_text("The code that cleans").click()
+
+
+def cleaning_live(page: Page) -> None:
+    """The first look starts both and has them pause; the others find them so."""
+    start = page.get_by_role("button", name="Clean with both")
+    go_on = page.get_by_role("button", name="Go on")
+    start.or_(go_on).first.wait_for()
+    if start.is_visible():
+        start.click()
+        page.get_by_role("button", name="Pause").last.click(timeout=30_000)
+    go_on.first.wait_for(timeout=30_000)
+
+
+def cleaning_compared(page: Page) -> None:
+    square, go_on = page.locator(".square"), page.get_by_role("button", name="Go on")
+    square.or_(go_on).first.wait_for()
+    if not square.is_visible():
+        go_on.first.click()
+    square.wait_for(timeout=90_000)
+    page.wait_for_selector(".viewer svg image")
+
+
+def cleaning_judged(page: Page) -> None:
+    cleaning_compared(page)
+    page.locator(".viewer .stage").focus()
+    page.keyboard.press("k")
+    page.get_by_text("You keep it").wait_for()
+    page.get_by_text("Move a threshold").scroll_into_view_if_needed()
+
+
+def cleaning_aside(page: Page) -> None:
+    cleaning_compared(page)
+    back = page.get_by_role("button", name=re.compile("Bring all"))
+    page.get_by_text("Before and after").scroll_into_view_if_needed()
+    if not back.is_visible():
+        page.get_by_role("button", name=re.compile(r"Set aside \d+ pictures")).click()
+    back.wait_for(timeout=60_000)
+    page.get_by_role("button", name="All verdicts").scroll_into_view_if_needed()
+
+
+def cleaning_error(page: Page) -> None:
+    page.get_by_text("there is no dataset nobody").wait_for()
+
+
 SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "detect-1-empty": ("/", detect_empty),
     "detect-2-loaded": ("/", detect_loaded),
@@ -119,6 +176,13 @@ SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "dataset-2-error": ("/dataset", dataset_error),
     "dataset-3-loaded": ("/dataset?list=practice-600-0", dataset_loaded),
     "dataset-4-sample": ("/dataset?list=practice-600-0", dataset_sample),
+    "cleaning-1-empty": ("/cleaning", cleaning_empty),
+    "cleaning-2-error": ("/cleaning?dataset=nobody", cleaning_error),
+    "cleaning-3-start": ("/cleaning?dataset=messy-600", cleaning_start),
+    "cleaning-4-live": ("/cleaning?dataset=messy-600", cleaning_live),
+    "cleaning-5-compared": ("/cleaning?dataset=messy-600", cleaning_compared),
+    "cleaning-6-judged": ("/cleaning?dataset=messy-600", cleaning_judged),
+    "cleaning-7-aside": ("/cleaning?dataset=messy-600", cleaning_aside),
 }
 
 
