@@ -213,7 +213,7 @@ def start_messy(settings: Settings, photos: int) -> Place:
     Whatever an earlier job left half made under that name is made anew; one that is whole stays,
     and the new one gets a number.
     """
-    with _locked(settings, MESSY_KIND):
+    with jobs.one_at_a_time(settings.runs_dir, MESSY_KIND):
         place = _free_place(settings, f"messy-{photos}")
         run_dir = making_of(settings, place)
         if run_dir is not None and jobs.is_live(run_dir):
@@ -273,20 +273,7 @@ def progress_of(events: Sequence[Event]) -> Progress:
 
 
 def _start_one(settings: Settings, kind: str, work: str, arguments: Sequence[str]) -> Path:
-    """Start a job, unless one with the same work is going on: then that one."""
-    with _locked(settings, kind):
-        last = jobs.last_run(settings.runs_dir, kind, "work", work)
-        if last is not None and jobs.is_live(last):
-            return last
-        run_dir = jobs.new_run_dir(settings.runs_dir, kind)
-        jobs.start(run_dir, arguments, {"work": work})
-        return run_dir
-
-
-def _locked(settings: Settings, kind: str) -> FileLock:
-    """Two clicks, two tabs, two servers: whoever comes second finds the job of the first."""
-    settings.runs_dir.mkdir(parents=True, exist_ok=True)
-    return FileLock(settings.runs_dir / f"{kind}.lock")
+    return jobs.start_one(settings.runs_dir, kind, "work", arguments, {"work": work})
 
 
 # --- Thresholds

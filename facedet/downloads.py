@@ -5,7 +5,7 @@ import http.client
 import socket
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
@@ -14,7 +14,6 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
-from filelock import FileLock
 
 from facedet import jobs
 from facedet.download.addresses import canonical, literal_ip, network_of
@@ -219,7 +218,7 @@ def start_download(
     if retry:
         arguments += ["--retry", ",".join(retry)]
     memo = {"dataset": dataset.name, "allow_private": allow_private}
-    return _start_one(settings, RUN_KIND, "dataset", arguments, memo)
+    return jobs.start_one(settings.runs_dir, RUN_KIND, "dataset", arguments, memo)
 
 
 def run_of(settings: Settings, dataset: Dataset) -> Path | None:
@@ -236,7 +235,7 @@ def start_probe(settings: Settings, dataset: Dataset, *, allow_private: bool) ->
     if allow_private:
         arguments.append("--allow-private")
     memo = {"dataset": dataset.name, "allow_private": allow_private, "size": _size(dataset)}
-    return _start_one(settings, PROBE_KIND, "dataset", arguments, memo)
+    return jobs.start_one(settings.runs_dir, PROBE_KIND, "dataset", arguments, memo)
 
 
 def probe_of(settings: Settings, dataset: Dataset) -> Path | None:
@@ -262,7 +261,8 @@ def result_of(events: Sequence[Event]) -> Probe | None:
 def serve(settings: Settings, each: LinkList) -> Path:
     """Start the little internet of a practice list, unless it runs already."""
     arguments = ["practice", str(each.practice_dir), "--serve"]
-    return _start_one(settings, SERVE_KIND, "list", arguments, {"list": each.name})
+    memo = {"list": each.name}
+    return jobs.start_one(settings.runs_dir, SERVE_KIND, "list", arguments, memo)
 
 
 def internet_of(settings: Settings, each: LinkList) -> Path | None:
@@ -459,21 +459,6 @@ def _rate(field: str, told: Sequence[Event], until: float, window_s: float = WIN
     span = until - first["time"]
     grown = told[-1].get(field, 0) - first.get(field, 0)
     return float(max(0.0, grown / span)) if span > 0 else 0.0
-
-
-def _start_one(
-    settings: Settings, kind: str, key: str, arguments: Sequence[str], memo: Mapping[str, Any]
-) -> Path:
-    """Start a job, unless one whose memo says the same under `key` is at work: then that one."""
-    settings.runs_dir.mkdir(parents=True, exist_ok=True)
-    # Two clicks, two tabs, two servers: whoever comes second finds the job of the first.
-    with FileLock(settings.runs_dir / f"{kind}.lock"):
-        last = jobs.last_run(settings.runs_dir, kind, key, memo[key])
-        if last is not None and jobs.is_live(last):
-            return last
-        run_dir = jobs.new_run_dir(settings.runs_dir, kind)
-        jobs.start(run_dir, arguments, memo)
-        return run_dir
 
 
 def _size(dataset: Dataset) -> int:

@@ -244,6 +244,25 @@ def start(run_dir: Path, arguments: Sequence[str], memo: Mapping[str, Any] | Non
     threading.Thread(target=child.wait, daemon=True).start()  # or it stays a zombie when it ends
 
 
+def start_one(
+    runs_dir: Path, kind: str, key: str, arguments: Sequence[str], memo: Mapping[str, Any]
+) -> Path:
+    """Start a job, unless one whose memo says the same under `key` is at work: then that one."""
+    with one_at_a_time(runs_dir, kind):
+        last = last_run(runs_dir, kind, key, memo[key])
+        if last is not None and is_live(last):
+            return last
+        run_dir = new_run_dir(runs_dir, kind)
+        start(run_dir, arguments, memo)
+        return run_dir
+
+
+def one_at_a_time(runs_dir: Path, kind: str) -> FileLock:
+    """Two clicks, two tabs, two servers: whoever comes second finds the job of the first."""
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    return FileLock(runs_dir / f"{kind}.lock")
+
+
 def resume(run_dir: Path) -> None:
     """Start the command of a run that died or was stopped once more, with the same arguments.
 

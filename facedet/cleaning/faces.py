@@ -36,10 +36,11 @@ def measure(picture: Picture, detector: Detector) -> Values:
 def verdict(pictures: "pd.DataFrame", labels: Labels, at: Mapping[str, float]) -> Reasons:
     """Compare the faces that were found with those that are labelled."""
     p = pictures
-    faces = Faces.found(p).at_least(at["min_score"], at["min_side"])
+    found = Faces.found(p)
+    faces = found.at_least(at["min_score"], at["min_side"])
     labelled = Faces.labelled(p, labels)
     p["faces"], p["labels"] = faces.per_picture(len(p)), labelled.per_picture(len(p))
-    p["best_score"] = faces.best(faces.scores, len(p))
+    p["best_score"] = found.best(found.scores, len(p))
     p["label_iou"] = best_label_iou(faces, labelled, len(p))
     p["strangers"] = faces[~lie_on_a_label(faces, labelled)].per_picture(len(p))
     return {

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facedet.cleaning import catalogue, table, truth
+from facedet import cleanings
+from facedet.cleaning import catalogue, truth
 from facedet.cleaning.compare import Comparison, as_json, compare
 from facedet.cleaning.pictures import LABELS, read_labels
 from facedet.cleaning.report import report_html, verdicts_csv
 from facedet.cleaning.truth import FaultScore, Truth, read_truth, reasons_of, with_copies
+from facedet.cleanings import Place
 from facedet.cli.output import check_destination, say, write_json
 from facedet.errors import DatasetError, UsageError
 from facedet.files import write_atomically
@@ -88,7 +90,7 @@ def _names(text: str) -> tuple[str, ...]:
 def _judged(dataset: Path, name: str) -> "pd.DataFrame":
     if not dataset.is_dir():
         raise DatasetError(_("{folder} is no folder").format(folder=dataset))
-    judged = table.judged(dataset, name)
+    judged = cleanings.judged(Place(dataset), name)  # by the thresholds that were chosen there
     if not len(judged):
         raise DatasetError(
             _(
