@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from facedet.download.account import Row, Where
+from facedet.download.account import Row
 from facedet.download.addresses import canonical
 from facedet.download.content import label_fits
 from facedet.download.folder import writes
@@ -69,7 +69,6 @@ def write_labels(dataset: Path, ledger: Ledger) -> Written:
     changed is kept under another name, see `set_aside_edits`.
     """
     broken = _broken_lines(dataset)
-    there = {(row.identity, row.photo_id): row for row in ledger.each(Where(state="done"))}
     n = 0
     kept = set_aside_edits(dataset)
     with (
@@ -87,7 +86,7 @@ def write_labels(dataset: Path, ledger: Ledger) -> Written:
                 if rows.line_num in broken:
                     continue
                 names = (row.get("identity") or "", row.get("photo_id") or "", row["image_path"])
-                found = there.get(names_of(*names))
+                found = ledger.picture_of(*names_of(*names))
                 if found and canonical(found.url) == canonical(row.get("url") or ""):
                     writer.writerow(row | _known(found, row))
                     n += 1

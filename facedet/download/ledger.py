@@ -382,6 +382,12 @@ class Ledger:
         query = f"SELECT {ROW} FROM links{clause} ORDER BY number LIMIT ? OFFSET ?"
         return [Row(*row) for row in self._all(query, *values, limit, offset)]
 
+    def picture_of(self, identity: str, photo_id: str) -> Row | None:
+        """The row of a photo that came; None where it did not."""
+        query = f"SELECT {ROW} FROM links WHERE identity = ? AND photo_id = ? AND state = 'done'"
+        found = self._all(query, identity, photo_id)
+        return Row(*found[0]) if found else None
+
     def newest(self, limit: int) -> list[Row]:
         """The pictures that came last, the newest first."""
         query = f"SELECT {ROW} FROM links WHERE state = 'done' ORDER BY last_at DESC LIMIT ?"

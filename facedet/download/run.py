@@ -54,6 +54,8 @@ class Network:
 def opened(labels_csv: Path, dataset: Path) -> Iterator[tuple[Ledger, LinkTable]]:
     """Hold a dataset for one download, with all links of a label table in its ledger.
 
+    What is yielded of the table is what was wrong with it; its links are left out.
+
     Raises:
         LabelError: the table cannot be read; nothing has been made then.
         DatasetError: it has no link, the folder is of another list or has a damaged ledger, or
@@ -74,7 +76,8 @@ def opened(labels_csv: Path, dataset: Path) -> Iterator[tuple[Ledger, LinkTable]
             if source != kept:
                 keep_links(source, dataset)
             note_problems(dataset, table.problems)
-            yield ledger, table
+            # Its links are in the ledger now, and may be millions: they need not stay in memory.
+            yield ledger, replace(table, links=())
 
 
 def _source(labels_csv: Path, dataset: Path) -> Path:
