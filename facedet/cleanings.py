@@ -57,7 +57,7 @@ class Place:
 
     def judged_version(self, name: str) -> tuple[int, ...]:
         """Changes whenever what this cleaner or a person says does, thresholds left aside."""
-        others = (decisions.FILE, LABELS)
+        others = (decisions.FILE, LABELS, manifest.MANIFEST)
         return _stamps([*_files_of(self.folder, name), *(self.folder / one for one in others)])
 
     def measured_version(self, names: Collection[str]) -> tuple[int, ...]:
@@ -280,7 +280,11 @@ def _start_one(settings: Settings, kind: str, work: str, arguments: Sequence[str
 
 
 def settings_of(folder: Path, cleaner: Cleaner) -> dict[str, Setting]:
-    """What was moved away from a cleaner's defaults; what fits it no more is left out."""
+    """What was moved away from a cleaner's defaults; what fits it no more is left out.
+
+    Raises:
+        DatasetError: the file with the thresholds is damaged.
+    """
     moved: dict[str, Setting] = {}
     for threshold in cleaner.thresholds:
         number, on = setting_of(folder, cleaner, threshold)
@@ -290,7 +294,11 @@ def settings_of(folder: Path, cleaner: Cleaner) -> dict[str, Setting]:
 
 
 def setting_of(folder: Path, cleaner: Cleaner, threshold: Threshold) -> tuple[float, bool]:
-    """The number of a threshold, and whether it counts."""
+    """The number of a threshold, and whether it counts.
+
+    Raises:
+        DatasetError: the file with the thresholds is damaged.
+    """
     kept = _kept(folder).get(cleaner.name, {}).get(threshold.name, {})
     number, on = kept.get("number"), kept.get("on")
     if not isinstance(number, int | float) or not threshold.low <= number <= threshold.high:
@@ -302,7 +310,7 @@ def keep_setting(folder: Path, cleaner: str, name: str, number: float, on: bool)
     """Note where a person put a threshold.
 
     Raises:
-        DatasetError: the disk does not take it.
+        DatasetError: the disk does not take it, or the file with the others is damaged.
     """
     setting = {"number": number, "on": on}
     _change(folder, lambda kept: kept.setdefault(cleaner, {}).update({name: setting}))
@@ -312,7 +320,7 @@ def forget_settings(folder: Path, cleaner: str) -> None:
     """All thresholds of a cleaner as it has them.
 
     Raises:
-        DatasetError: the disk does not take it.
+        DatasetError: the disk does not take it, or the file is damaged.
     """
     _change(folder, lambda kept: kept.pop(cleaner, None))
 
@@ -329,15 +337,30 @@ def _change(folder: Path, change: Callable[[_Kept], object]) -> None:
 
 
 def _kept(folder: Path) -> _Kept:
-    """The file as it is; empty where there is none, or something else in it."""
+    """The file as it is; empty where there is none."""
     try:
         kept = json.loads((folder / THRESHOLDS).read_text(encoding="utf-8"))
         return {
-            str(cleaner): {str(name): dict(one) for name, one in dict(numbers).items()}
-            for cleaner, numbers in dict(kept).items()
+            cleaner: {name: _as_kept(one) for name, one in numbers.items()}
+            for cleaner, numbers in kept.items()
         }
-    except (OSError, ValueError, TypeError):
+    except FileNotFoundError:
         return {}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DatasetError(
+            _(
+                "{file} is damaged ({reason}); mend it, or delete it: then all thresholds are as "
+                "the cleaners have them"
+            ).format(file=THRESHOLDS, reason=shown_name(str(error)))
+        ) from error
+
+
+def _as_kept(one: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(one.get("number", 0), int | float):
+        raise TypeError(_("{value!r} is no number").format(value=one["number"]))
+    if not isinstance(one.get("on", True), bool):
+        raise TypeError(_("{value!r} is neither true nor false").format(value=one["on"]))
+    return one
 
 
 def _as_text(setting: Setting) -> str:
@@ -381,6 +404,9 @@ def to_set_aside(
 ) -> dict[str, pd.DataFrame]:
     """The pictures that one, either or both of these cleaners would set aside, each in one part.
 
+    Of copies one stays, if nothing else speaks against it: where the cleaner that looks for copies
+    would keep one that the other sets aside, the next best takes its place.
+
     Args:
         tables: one or two judged tables, by the cleaners' names.
         agree: whose word is enough, where there are two.
@@ -391,6 +417,9 @@ def to_set_aside(
         reasons and values of all who say it.
     """
     said = {name: _aside(judged, held) for name, judged in tables.items()}
+    if agree == "either" or len(said) == 1:
+        spared = _spared(tables, said, held)
+        said = {name: paths[~paths.isin(spared)] for name, paths in said.items()}
     if len(said) == 1:
         return {name: tables[name].loc[paths] for name, paths in said.items() if len(paths)}
     (first, a), (second, b) = said.items()
@@ -405,6 +434,45 @@ def to_set_aside(
 def _aside(judged: pd.DataFrame, held: Collection[str]) -> pd.Index:
     aside = judged.index[(judged["verdict"] == table.SET_ASIDE).to_numpy(bool)]
     return aside[~aside.isin(list(held))]
+
+
+_ONE_OF_SEVERAL = (
+    ("sha256", frozenset(("duplicate",))),
+    ("near_group", frozenset(("duplicate", "near_duplicate"))),
+)
+
+
+def _spared(
+    tables: Mapping[str, pd.DataFrame], said: Mapping[str, pd.Index], held: Collection[str]
+) -> set[str]:
+    """Copies that have to stay, for otherwise all those of a group would go."""
+    leaving = {path for paths in said.values() for path in paths}
+    reasons = {path: set[str]() for path in leaving}
+    for name, paths in said.items():
+        rows = tables[name].loc[paths, ["reason", "by"]]
+        for path, reason, by in zip(rows.index, rows["reason"], rows["by"], strict=True):
+            # What a person decided is not ours to spare.
+            reasons[path].update(reason.split() if by == table.CLEANER else (table.PERSON,))
+    spared: set[str] = set()
+    for column, harmless in _ONE_OF_SEVERAL:
+        may_stay = {path for path, all_of_them in reasons.items() if all_of_them <= harmless}
+        for judged in tables.values():
+            if column in judged and may_stay:
+                here = judged[~judged.index.isin(list(held))]
+                spared |= _best_of_the_lost(here, column, leaving - spared, may_stay)
+    return spared
+
+
+def _best_of_the_lost(
+    here: pd.DataFrame, column: str, leaving: Collection[str], may_stay: Collection[str]
+) -> set[str]:
+    """Of each group of which all would leave the largest picture that may stay, or the first."""
+    grouped = here[(here["problem"] == "").to_numpy(bool) & ~here[column].isin(["", -1])]
+    stays = ~grouped.index.isin(list(leaving))
+    lost = grouped[~grouped[column].isin(grouped.loc[stays, column])]
+    lost = lost[lost.index.isin(list(may_stay))]
+    largest = (-lost["width"] * lost["height"]).sort_values(kind="stable").index
+    return set(lost.loc[largest].drop_duplicates(column).index)
 
 
 def _joined(a: pd.DataFrame, b: pd.DataFrame, paths: pd.Index) -> pd.DataFrame:

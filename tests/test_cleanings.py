@@ -9,7 +9,7 @@ from facedet import cleanings
 from facedet.cleaning import catalogue
 from facedet.cleaning.pictures import read_labels
 from facedet.cleanings import Place, to_set_aside
-from facedet.errors import FacedetError
+from facedet.errors import DatasetError, FacedetError
 from facedet.settings import Settings
 
 
@@ -162,15 +162,24 @@ def test_a_rule_that_is_off_keeps_its_number(place: Place) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[1]",
-        "{",
+        *("", "[1]", "{", "\0", "[" * 100_000, "null"),
         '{"integrity": 3}',
-        '{"integrity": {"tiny": {"number": "x", "on": 3}}}',
-        '{"integrity": {"tiny": {"number": 1e9}, "gone": {"number": 1}}}',
+        '{"integrity": {"tiny": 3}}',
+        '{"integrity": {"tiny": {"number": "x"}}}',
+        '{"integrity": {"tiny": {"number": 3, "on": 3}}}',
     ],
 )
-def test_thresholds_that_fit_nothing_are_passed_over(place: Place, text: str) -> None:
+def test_damaged_thresholds_are_told(place: Place, text: str) -> None:
     (place.folder / "cleaning").mkdir()
+    (place.folder / cleanings.THRESHOLDS).write_text(text)
+    with pytest.raises(DatasetError, match=r"thresholds\.json is damaged"):
+        cleanings.settings_of(place.folder, catalogue.get("integrity"))
+
+
+@pytest.mark.parametrize("number", ["1e9", "-1", "NaN", "1" * 400])
+def test_thresholds_that_fit_no_more_are_passed_over(place: Place, number: str) -> None:
+    (place.folder / "cleaning").mkdir()
+    text = f'{{"integrity": {{"tiny": {{"number": {number}}}, "gone": {{"number": 1}}}}}}'
     (place.folder / cleanings.THRESHOLDS).write_text(text)
     assert cleanings.settings_of(place.folder, catalogue.get("integrity")) == {}
 
@@ -200,6 +209,51 @@ def test_one_cleaner_alone_and_nothing_that_lies_in_quarantine() -> None:
     parts = to_set_aside({"a": table(x="cut", y="cut")}, "either", {"x"})
     assert {by: list(rows.index) for by, rows in parts.items()} == {"a": ["y"]}
     assert to_set_aside({"a": table(x="")}, "both") == {}
+
+
+def copies(alike: str = "sha256", **verdicts: str) -> pd.DataFrame:
+    """As `table`, of pictures that are all copies, or all nearly."""
+    same = {"sha256": [*verdicts], "near_group": 0.0} | {alike: "same" if alike == "sha256" else 0}
+    return table(**verdicts).assign(**same, problem="", width=4.0, height=3.0)
+
+
+def asides(parts: dict[str, pd.DataFrame]) -> set[str]:
+    return {path for rows in parts.values() for path in rows.index}
+
+
+@pytest.mark.parametrize(
+    ("alike", "reason"), [("sha256", "duplicate"), ("near_group", "near_duplicate")]
+)
+def test_a_copy_stays_where_the_other_cleaner_sets_the_best_one_aside(
+    alike: str, reason: str
+) -> None:
+    integrity = copies(alike, x="", y=reason, z=reason)
+    faces = table(x="does_not_fit", y="", z="")
+    assert asides(to_set_aside({"i": integrity, "f": faces}, "either")) == {"x", "z"}
+
+
+def test_of_the_copies_that_would_go_the_largest_stays() -> None:
+    integrity = copies(x="", y="duplicate", z="duplicate")
+    integrity.loc["z", "width"] = 9.0
+    faces = table(x="does_not_fit", y="", z="")
+    assert asides(to_set_aside({"i": integrity, "f": faces}, "either")) == {"x", "y"}
+
+
+def test_a_copy_that_something_else_speaks_against_goes() -> None:
+    tables = {"i": copies(x="", y="duplicate"), "f": table(x="no_face", y="no_face")}
+    assert asides(to_set_aside(tables, "either")) == {"x", "y"}
+
+
+def test_a_copy_that_a_person_sets_aside_is_not_spared() -> None:
+    integrity = copies(x="duplicate", y="duplicate")
+    integrity.loc["x", "by"] = "person"
+    assert asides(to_set_aside({"i": integrity}, "either")) == {"x"}
+
+
+def test_a_copy_goes_where_a_better_one_stays_or_no_better_one_is_held() -> None:
+    integrity = copies(x="", y="duplicate", z="duplicate")
+    assert asides(to_set_aside({"i": integrity}, "either")) == {"y", "z"}
+    assert asides(to_set_aside({"i": integrity}, "either", {"x"})) == {"z"}
 
 
 def test_a_stock_counts_pictures_people_and_bytes(place: Place) -> None:

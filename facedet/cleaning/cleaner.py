@@ -30,7 +30,6 @@ Values = Mapping[str, Value]
 Bools = npt.NDArray[np.bool_]
 Reasons = Mapping[str, Any]  # for each reason (N,) bools, an array or a column
 NO_ACCESS = "no_access"
-_PAGES = (b"<!doctype", b"<html", b"<head", b"<script", b"<?xml")
 _DECODERS = ("PIL.", "pillow_heif.")
 # What a person sets: a number; True and False switch a rule on, at its number, and off.
 Setting = float | bool | None
@@ -70,6 +69,7 @@ class Threshold:
         on: whether the rule counts at first.
         rule: False for a number that rules share, and that cannot be switched off.
         column: of the judged table, in which pictures near the threshold are near the number.
+        needs_all: whether the rule compares pictures, and says nothing before all are measured.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Threshold:
     on: bool = True
     rule: bool = True
     column: str = ""
+    needs_all: bool = False
 
     @property
     def is_switch(self) -> bool:
@@ -97,13 +98,18 @@ class Cleaner:
         name: what ``--cleaner`` takes; unique; also of its table ``cleaning/<name>.csv``.
         title, summary: a short name and a sentence for people.
         version: another one measures every picture anew.
-        columns: what `measure` returns: names, and `str` or `float`.
+        columns: what `measure` returns, all of it each time: names, and `str` or `float`; a
+            number is finite, and a ``width`` or ``height`` 1 at least.
         thresholds: all numbers and rules, in the order in which they are shown.
         measure: looks at one picture; raises whatever Pillow raises at one that is broken.
         verdict: says of all pictures that could be measured what is wrong with them: for each
             reason, the most telling first, (N,) bools. Gets their table, to which it may add
-            columns, the labels, and a number for each threshold; NaN where a rule is off.
+            columns, the labels, and a number for each threshold; NaN where a rule is off. Its
+            column ``available`` is False where a picture is set aside already: no other picture
+            may go because that one stays.
         needs: arguments of `measure` beside the picture, each made once a worker.
+        patterns: for columns of text, a regular expression for all that `measure` may write
+            there: whatever else a table has was edited, and the picture is measured anew.
     """
 
     name: str
@@ -115,6 +121,7 @@ class Cleaner:
     measure: Callable[..., Values]
     verdict: Callable[["pd.DataFrame", Labels, Mapping[str, float]], Reasons]
     needs: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    patterns: Mapping[str, str] = field(default_factory=dict)
 
     def ready(self) -> Callable[["Picture"], Values]:
         """`measure` with all that it needs.

@@ -182,9 +182,10 @@ def _agreement(a: Bools, b: Bools) -> Agreement:
         says = _("Both do the same with every picture, so there is nothing to tell them apart by.")
         return Agreement(share, float("nan"), says)
     kappa = (share - by_chance) / (1 - by_chance)
-    says = _("They agree on {share:.1f} % of the pictures; beyond chance that is {words}.").format(
-        share=100 * share, words=_in_words(kappa)
-    )
+    says = _(
+        "They agree on {n:,} of {total:,} pictures; by chance it would be about {chance:,.0f}. "
+        "That is {words}."
+    ).format(n=int((a == b).sum()), total=len(a), chance=by_chance * len(a), words=_in_words(kappa))
     return Agreement(share, kappa, says)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # one person alone it is a photo that is there too often: one of them must stay.
 PLACEHOLDER_RULES = ((3, 3), (5, 2))  # so many files, of so many people, at least
 MAX_DISTANCE = 6  # of the 64 bits
+FAR = 64  # bits; where nothing is near
+MANY_PAIRS = 1 << 20  # that share a part of their hash; unlike pictures have n * n / 146 of them
 SAME_SHAPE = 0.03  # a step of the logarithm of width / height; copies are at most one step apart
 
 Ints = npt.NDArray[np.intp]
@@ -34,19 +36,28 @@ def is_placeholder(pictures: "pd.DataFrame", labels: Labels) -> Bools:
     return np.asarray(np.any(rules, axis=0))
 
 
-def all_but_the_best(groups: Ints, worth: npt.ArrayLike) -> Bools:
+def all_but_the_best(groups: Ints, worth: npt.ArrayLike, available: npt.ArrayLike = True) -> Bools:
     """Which pictures have one of more worth in their group; of equals the first stays: (N,).
 
     Args:
         groups: (N,) number of each one's group; negative: none.
         worth: (N,).
+        available: (N,) which still lie in the dataset, and will. For them the others count as
+            gone: one of those that are left stays, though a better one was set aside.
     """
-    order = np.lexsort((np.arange(len(groups)), -np.asarray(worth, float), groups))
+    there = np.broadcast_to(np.asarray(available, bool), groups.shape)
+    of_all = _not_first(groups, np.asarray(worth, float))
+    of_those_there = _not_first(np.where(there, groups, -1), np.asarray(worth, float))
+    return np.where(there, of_those_there, of_all)
+
+
+def _not_first(groups: Ints, worth: npt.NDArray[np.float64]) -> Bools:
+    order = np.lexsort((np.arange(len(groups)), -worth, groups))
     first = np.ones(len(groups), bool)
     first[1:] = groups[order][1:] != groups[order][:-1]
     extra = np.zeros(len(groups), bool)
     extra[order] = ~first
-    return extra & (groups >= 0)
+    return np.asarray(extra & (groups >= 0))
 
 
 def content_numbers(pictures: "pd.DataFrame") -> Ints:
@@ -59,20 +70,18 @@ def same_to_the_eye(pictures: "pd.DataFrame", distance: float) -> tuple[Ints, In
     """Groups of pictures whose hashes differ in few bits, and the way to the nearest other.
 
     Args:
-        distance: bits, at most `MAX_DISTANCE`.
+        distance: bits, at most `MAX_DISTANCE`; NaN counts as none.
 
     Returns:
         (N,) number of each one's group, -1 for a picture without pattern; and (N,) bits to the
         nearest other picture of the same shape, 64 where none is within `MAX_DISTANCE`.
     """
     looks, which, count = np.unique(_looks_of(pictures), return_inverse=True, return_counts=True)
-    a, b, bits = _near_pairs(looks.tobytes())
-    nearest = np.where(count > 1, 0, 64)
-    np.minimum.at(nearest, a, bits)
-    np.minimum.at(nearest, b, bits)
-    groups = _joined(len(looks), a[bits <= distance], b[bits <= distance])
+    groups, nearest = _neighbours(looks.tobytes())
+    chosen = groups[int(np.nan_to_num(distance))]
+    nearest = np.where(count > 1, 0, nearest)
     patterned = (pictures["phash"] != "").to_numpy()
-    return np.where(patterned, groups[which], -1), np.where(patterned, nearest[which], 64)
+    return np.where(patterned, chosen[which], -1), np.where(patterned, nearest[which], FAR)
 
 
 _LOOK = np.dtype([("hash", np.uint64), ("shape", np.int64)])
@@ -88,26 +97,77 @@ def _looks_of(pictures: "pd.DataFrame") -> npt.NDArray[np.void]:
 
 
 @lru_cache(maxsize=4)
-def _near_pairs(looks: bytes) -> tuple[Ints, Ints, Ints]:
-    """All pairs of different looks within `MAX_DISTANCE`: two (P,) indices and (P,) bits.
+def _neighbours(looks: bytes) -> tuple[Ints, Ints]:
+    """Who belongs together at 0, 1, … `MAX_DISTANCE` bits, and how near the nearest other is.
 
-    Of six bits that differ, one of seven parts of the hash at least knows nothing; so it is enough
-    to compare those that share a part. Remembered, for looks stay while a slider moves.
+    Remembered, for looks stay while a slider moves; so it is small: a few numbers a look.
+
+    Returns:
+        (`MAX_DISTANCE` + 1, n) groups; (n,) bits, `FAR` where none is within `MAX_DISTANCE`.
     """
     table = np.frombuffer(looks, _LOOK)
+    parts = np.array_split(np.arange(64, dtype=np.uint64), MAX_DISTANCE + 1)
+    keys = [(table["hash"] >> part[0]) & np.uint64((1 << len(part)) - 1) for part in parts]
+    # Frames of one video share all parts with all others: then it is less work, and much less
+    # memory, to walk from one to the next.
+    if sum(map(_n_pairs_sharing, keys)) > max(len(table) ** 2 // 100, MANY_PAIRS):
+        return _by_walking(table)
+    return _by_pairs(table, keys)
+
+
+def _n_pairs_sharing(key: npt.NDArray[np.uint64]) -> int:
+    count = np.unique(key, return_counts=True)[1].astype(np.int64)
+    return int((count * (count - 1) // 2).sum())
+
+
+def _by_pairs(table: npt.NDArray[np.void], keys: list[npt.NDArray[np.uint64]]) -> tuple[Ints, Ints]:
+    """By comparing those that share a part of the hash.
+
+    Of six bits that differ, one of seven parts at least knows nothing.
+    """
     found = [np.empty((0, 3), np.intp)]
-    for part in np.array_split(np.arange(64, dtype=np.uint64), MAX_DISTANCE + 1):
-        key = (table["hash"] >> part[0]) & np.uint64((1 << len(part)) - 1)
+    for key in keys:
         found += _pairs_sharing(table, key)
-    pairs = np.unique(np.concatenate(found), axis=0)
-    return pairs[:, 0], pairs[:, 1], pairs[:, 2]
+    a, b, bits = np.concatenate(found).T
+    nearest = np.full(len(table), FAR)
+    np.minimum.at(nearest, a, bits)
+    np.minimum.at(nearest, b, bits)
+    groups = [
+        _joined(len(table), a[bits <= distance], b[bits <= distance])
+        for distance in range(MAX_DISTANCE + 1)
+    ]
+    return np.stack(groups), nearest
+
+
+def _by_walking(table: npt.NDArray[np.void]) -> tuple[Ints, Ints]:
+    """By a walk that always goes on to whatever is nearest to any one visited (Prim 1957).
+
+    Then each group is one stretch of the walk, at any distance, and begins with a longer step.
+    """
+    n = len(table)
+    hashes, shapes, left = table["hash"].copy(), table["shape"].copy(), np.arange(n)
+    reach = np.full(n, FAR, np.uint8)  # of each one left: bits to the nearest visited
+    order, steps, nearest = np.empty(n, np.intp), np.empty(n, np.uint8), np.empty(n, np.intp)
+    for place, last in enumerate(range(n - 1, -1, -1)):
+        at = int(reach[: last + 1].argmin())
+        here, shape, order[place], steps[place] = hashes[at], shapes[at], left[at], reach[at]
+        for values in (hashes, shapes, left, reach):
+            values[at] = values[last]  # what is left stays together, in front
+        bits = _count_bits(hashes[:last] ^ here)
+        bits[(bits > MAX_DISTANCE) | (np.abs(shapes[:last] - shape) > 1)] = FAR
+        np.minimum(reach[:last], bits, out=reach[:last])
+        nearest[order[place]] = min(steps[place], bits.min(initial=FAR))
+    groups = np.empty((MAX_DISTANCE + 1, n), np.intp)
+    groups[:, order] = np.cumsum(steps > np.arange(MAX_DISTANCE + 1)[:, None], axis=1)
+    return groups, nearest
 
 
 def _pairs_sharing(table: npt.NDArray[np.void], key: npt.NDArray[np.uint64]) -> list[Ints]:
     """Near pairs with the same key: each (P, 3), two indices and the bits."""
     order = np.argsort(key, kind="stable")
     key, hashes, shapes = key[order], table["hash"][order], table["shape"][order]
-    found, ahead = [], 1
+    found: list[Ints] = []
+    ahead = 1
     while len(mates := np.flatnonzero(key[ahead:] == key[:-ahead])):  # each with the one `ahead`
         bits = _count_bits(hashes[mates] ^ hashes[mates + ahead])
         near = (bits <= MAX_DISTANCE) & (np.abs(shapes[mates] - shapes[mates + ahead]) <= 1)
@@ -120,10 +180,12 @@ def _pairs_sharing(table: npt.NDArray[np.void], key: npt.NDArray[np.uint64]) -> 
 _BITS = np.array([n.bit_count() for n in range(1 << 16)], np.uint8)
 
 
-def _count_bits(numbers: npt.NDArray[np.uint64]) -> Ints:
+def _count_bits(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
     """How many bits are set in each number: (M,) -> (M,)."""
+    if hasattr(np, "bitwise_count"):  # since NumPy 2
+        return np.asarray(np.bitwise_count(numbers))
     quarters = _BITS[numbers.view(np.uint16).reshape(-1, 4)]  # (M, 4)
-    return np.asarray(quarters.sum(axis=1, dtype=np.intp))
+    return np.asarray(quarters.sum(axis=1, dtype=np.uint8))
 
 
 def _joined(n: int, a: Ints, b: Ints) -> Ints:

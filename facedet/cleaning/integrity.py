@@ -53,7 +53,7 @@ def measure(picture: Picture) -> Values:
 
 
 def verdict(pictures: "pd.DataFrame", labels: Labels, at: Mapping[str, float]) -> Reasons:
-    """Say what is wrong with each picture; of copies the best one stays, or else the first."""
+    """Say what is wrong with each picture; of copies that are there, the best or first stays."""
     p = pictures
     p["side"] = np.minimum(p.width, p.height)
     p["aspect"] = p.side / np.maximum(p.width, p.height)
@@ -70,10 +70,10 @@ def verdict(pictures: "pd.DataFrame", labels: Labels, at: Mapping[str, float]) -
     sound = ~np.any(list(unsound.values()), axis=0)
     placeholder = is_placeholder(p, labels)
     contents = np.where(placeholder, -1, content_numbers(p))
-    duplicate = all_but_the_best(contents, worth=sound)
-    looks, p["near_bits"] = same_to_the_eye(p, at["near_duplicate"])
-    looks = np.where(placeholder | duplicate, -1, looks)
-    near_duplicate = all_but_the_best(looks, worth=sound * p.width * p.height)
+    duplicate = all_but_the_best(contents, sound, p.available)
+    p["near_group"], p["near_bits"] = same_to_the_eye(p, at["near_duplicate"])
+    looks = np.where(placeholder | duplicate, -1, p.near_group)
+    near_duplicate = all_but_the_best(looks, sound * p.width * p.height, p.available)
     return {
         "placeholder": placeholder,
         "duplicate": duplicate,
@@ -105,6 +105,7 @@ def cleaner() -> Cleaner:
             **dict.fromkeys(("spare_bytes", "sharpness", "darkest", "brightest"), float),
             **{"information": float, "phash": str},
         },
+        patterns={"sha256": "[0-9a-f]{64}", "phash": "([0-9a-f]{16})?"},
         thresholds=(*_about_files(), *_about_looks()),
         measure=measure,
         verdict=verdict,
@@ -117,11 +118,13 @@ def _about_files() -> tuple[Threshold, ...]:
             name="placeholder",
             label=_("Placeholders"),
             help=_("The same file for three people, or five times for two: all of them go."),
+            needs_all=True,
         ),
         Threshold(
             name="duplicate",
             label=_("Duplicates"),
             help=_("The same file twice: all but one go."),
+            needs_all=True,
         ),
         Threshold(
             name="near_duplicate",
@@ -131,6 +134,7 @@ def _about_files() -> tuple[Threshold, ...]:
             high=MAX_DISTANCE,
             default=4,
             column="near_bits",
+            needs_all=True,
         ),
         Threshold(
             name="wrong_suffix",

@@ -16,8 +16,9 @@ FOLDER = "quarantine"
 MANIFEST = f"{FOLDER}/manifest.csv"
 COLUMNS = ("image_path", "quarantine_path", "state", "reason", "by", "when", "measured")
 
-# `leaving` and `returning`: the picture is on the way. `aside`: it lies in quarantine.
-State = Literal["leaving", "aside", "returning"]
+# `leaving` and `returning`: the picture is on the way. `aside`: it lies in quarantine. `lost`: it
+# lay there and is nowhere now; should it come back, its row still knows from where it came.
+State = Literal["leaving", "aside", "returning", "lost"]
 _STATES = frozenset(get_args(State))
 
 

@@ -12,19 +12,29 @@ import numpy.typing as npt
 
 from facedet.errors import DatasetError, shown_name
 from facedet.i18n import gettext as _
+from facedet.images import SUFFIXES
 from facedet.labels.table import LabelTable, read_table
 from facedet.types import FloatArray
 
 LABELS = "labels.csv"
 OURS = frozenset(("cleaning", "quarantine", "placeholders"))  # folders in which no dataset lies
-# What stands beside pictures and is none: tables, labels, notes, programs. It stays where it is.
+# What stands beside pictures and is none, whatever it begins with. It stays where it is.
 COMPANIONS = frozenset(
     (
         *(".csv", ".tsv", ".txt", ".md", ".rst", ".log", ".json", ".jsonl", ".xml", ".yaml"),
         *(".yml", ".toml", ".ini", ".db", ".sqlite", ".sqlite-wal", ".sqlite-shm", ".parquet"),
-        *(".npy", ".npz", ".mat", ".py", ".ipynb", ".sh", ".bat"),
+        *(".npy", ".npz", ".mat", ".py", ".ipynb", ".sh", ".bat", ".svg", ".pdf", ".zip"),
+        *(".mp4", ".mov", ".avi", ".mkv", ".webm", ".docx", ".xlsx", ".pptx", ".psd", ".xmp"),
     )
 )
+# More than the lab reads: whoever gives a file such a name means a picture.
+PICTURES = frozenset((*SUFFIXES, ".mpo", ".apng", ".dib", ".avifs", ".jp2", ".jxl", ".ico"))
+_BEGINNINGS = (
+    *(b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"),
+    *(b"<!doctype html", b"<html", b"<head", b"<script", b"<body"),
+)
+_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All pictures of a folder by `image_path`, and how many files beside them are none."""
+    """All pictures of a folder by `image_path`, and how many other files lie beside them."""
 
     entries: Sequence[Entry]
     n_companions: int
@@ -76,9 +86,12 @@ class Labels:
 
 
 def list_pictures(dataset: Path) -> Listing:
-    """Every file below a folder that is, or claims to be, a picture.
+    """Every file below a folder that is a picture, or claims to be, or came in place of one.
 
-    Hidden files, and what the lab itself keeps in the folder, are passed over.
+    That is: its suffix is one of `PICTURES`, or it has none; or its first bytes are those of a
+    picture or of a web page, which is what a site gives when the picture is gone. All others, and
+    symbolic links to files, are companions: counted, and never touched. Hidden files, and what the
+    lab itself keeps in the folder, are passed over.
 
     Raises:
         DatasetError: there is no such folder, or it cannot be listed.
@@ -90,12 +103,37 @@ def list_pictures(dataset: Path) -> Listing:
             )
         )
     files = list(_walk(dataset.absolute(), ""))
-    entries = [entry for entry in files if suffix_of(entry.image_path) not in COMPANIONS]
+    entries = [entry for entry in files if entry and _is_meant_as_picture(entry)]
     entries.sort(key=lambda entry: entry.image_path)
     return Listing(entries, len(files) - len(entries))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
+def _is_meant_as_picture(entry: Entry) -> bool:
+    suffix = suffix_of(entry.image_path)
+    if not suffix or suffix in PICTURES:
+        return True
+    return suffix not in COMPANIONS and _begins_as_picture(entry.path)
+
+
+def _begins_as_picture(path: Path) -> bool:
+    """Whether a file of an unknown kind has the first bytes of a picture, or of a web page."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return (
+        head.startswith(_BEGINNINGS)
+        or text.startswith(_BEGINNINGS)
+        or (head[:4], head[8:12]) == (b"RIFF", b"WEBP")
+        or (head[:2], head[6:10]) == (b"BM", b"\0" * 4)
+        or (head[4:8] == b"ftyp" and head[8:12] in _BRANDS)
+    )
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[Entry | None]:
+    """The files of a folder and those below; None for each link to a file."""
     try:
         with os.scandir(folder) as found:
             items = [item for item in found if not item.name.startswith(".")]
@@ -109,6 +147,9 @@ def _walk(folder: Path, prefix: str) -> Iterator[Entry]:
         if item.is_dir(follow_symlinks=False):
             if prefix or item.name not in OURS:
                 yield from _walk(Path(item.path), f"{prefix}{item.name}/")
+        elif item.is_symlink():
+            if item.is_file():
+                yield None
         elif item.is_file():
             stat = item.stat()
             path = Path(item.path)

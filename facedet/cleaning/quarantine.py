@@ -9,7 +9,8 @@ A row is on disk before its picture moves. So after a kill at any moment the dis
 far each move came, and every start begins by looking (`recover`). No move takes the place of
 another file, at neither end: where a name is taken, quarantine gives a free one, and undo leaves
 the picture where it is and says so. Rows that a person's own hands made untrue are told and put
-right; files in ``quarantine/`` that no row knows get one.
+right: a file that was moved within ``quarantine/`` is known by its bytes, one that no row knows
+gets a row, and a row whose file is nowhere stays, for the file may come back.
 """
 
 import errno
@@ -19,6 +20,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from hashlib import file_digest
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -35,6 +37,7 @@ from facedet.cleaning.moves import (
     lies,
     move,
 )
+from facedet.cleaning.pictures import path_of
 from facedet.errors import DatasetError, shown_name
 from facedet.i18n import gettext as _
 
@@ -42,7 +45,7 @@ PERSON = "person"
 MAX_NAME_BYTES = 255  # of one part of a path, on every file system in use
 LONGEST_VALUE = 4000  # letters of one measured value; the cleaner's own table has all of it
 
-Kind = Literal["gone", "changed", "taken", "refused", "back", "found", "unknown"]
+Kind = Literal["gone", "changed", "taken", "refused", "back", "found", "lost", "unknown"]
 Tick = Callable[[int, int], None]
 
 _LOCK = f"{FOLDER}/.lock"
@@ -60,7 +63,9 @@ class Trouble:
         kind: ``gone``: the file is nowhere; ``changed``: it is not the one that was measured;
             ``taken``: another file has its name; ``refused``: the path is no picture inside the
             dataset, or may not be moved; ``back``: a person has brought it back by hand;
-            ``found``: it lay in quarantine, and no row knew it; ``unknown``: it is not there.
+            ``found``: it lay elsewhere in quarantine than its row says, or no row knew it;
+            ``lost``: its row says quarantine, and it is not there any more; ``unknown``: it is
+            not there.
         says: a sentence fit to be shown.
     """
 
@@ -86,16 +91,20 @@ class Restored:
 
 
 def apply(
-    dataset: Path, judged: pd.DataFrame, by: str, tick: Tick = lambda _done, _total: None
+    dataset: Path,
+    judged: pd.DataFrame | Sequence[pd.DataFrame],
+    by: str = "",
+    tick: Tick = lambda _done, _total: None,
 ) -> Applied:
     """Move every picture whose verdict is ``set_aside`` into quarantine.
 
     Args:
         dataset: the dataset's folder.
         judged: one row a picture: ``image_path`` (a column or the index), ``verdict``, ``reason``;
-            ``by`` where a person decided some; whatever else it has counts as measured. Where
+            ``by`` where not all are of one cleaner; whatever else it has counts as measured. Where
             ``size_bytes`` and ``mtime_ns`` are among that, a file that has changed since stays.
-        by: the cleaner's name.
+            Several such tables, each with its own columns, are one plan.
+        by: the cleaner's name, of rows that say ``cleaner`` or nothing.
         tick: called with pictures done, and their total.
 
     Returns:
@@ -105,7 +114,8 @@ def apply(
         DatasetError: another process moves pictures of this dataset, the manifest is damaged, or
             the disk takes no more; what has moved until then is in the manifest.
     """
-    wanted = list(_wanted(judged, by))
+    tables = [judged] if isinstance(judged, pd.DataFrame) else judged
+    wanted = list({row.image_path: row for one in tables for row in _wanted(one, by)}.values())
     if not wanted:
         return Applied()
     with _alone(dataset):
@@ -137,6 +147,8 @@ def undo(
         rows, troubles = _settled(dataset)
         chosen, unknown = _chosen(rows, asked)
         returning, refused = _ways_back(dataset, chosen)
+        told = {trouble.image_path for trouble in refused if trouble.kind == "gone"}
+        troubles = [one for one in troubles if one.kind != "lost" or one.image_path not in told]
         on_the_way = {row.quarantine_path: row for row in returning}
         rows = [on_the_way.get(row.quarantine_path, row) for row in rows]
         restored, failed = _carry_out(dataset, rows, returning, tick)
@@ -166,7 +178,8 @@ def manifest(dataset: Path) -> tuple[Held, ...]:
     """
     rows = read(dataset)
     there = [replace(row, state="aside") for row in rows if lies(dataset / row.quarantine_path)]
-    return (*there, *_strays(dataset, rows))
+    lost = [row for row in rows if not lies(dataset / row.quarantine_path)]
+    return (*there, *(row for row, _was in _reunited(dataset, lost, _strays(dataset, rows))))
 
 
 # --- Deciding what moves where
@@ -182,13 +195,17 @@ def _wanted(judged: pd.DataFrame, by: str) -> Iterator[Held]:
             image_path=str(row["image_path"]),
             quarantine_path="",
             reason=_plain(row["reason"]) or "",
-            by=PERSON if row.get("by") == PERSON else by,
+            by=_says_it(row.get("by"), by),
             when=when,
             measured={
                 str(name): _plain(value) for name, value in row.items() if name not in _NOT_MEASURED
             },
             state="leaving",
         )
+
+
+def _says_it(told: object, cleaner: str) -> str:
+    return told if isinstance(told, str) and told not in ("", "cleaner") else cleaner
 
 
 def _plain(value: Any) -> Any:
@@ -210,13 +227,13 @@ def _planned(
 ) -> tuple[list[Held], list[Trouble]]:
     """Those that can be moved, with a free name in quarantine each."""
     taken = {*_OURS, *(row.quarantine_path for row in rows)}
-    held = {row.image_path for row in rows}
+    held = {row.image_path for row in rows if row.state != "lost"}
     inside = _Inside(dataset)
     leaving: list[Held] = []
     troubles: list[Trouble] = []
     for row in wanted:
         trouble = inside.trouble_with_picture(row.image_path)
-        if trouble is None and _is_another(dataset / row.image_path, row):
+        if trouble is None and _is_another(path_of(dataset, row.image_path), row):
             says = _("it has changed since it was measured; clean again")
             trouble = Trouble(row.image_path, "changed", says)
         if trouble and trouble.kind == "gone" and row.image_path in held:
@@ -224,7 +241,7 @@ def _planned(
         if trouble:
             troubles.append(trouble)
             continue
-        place = _free_place(dataset, f"{FOLDER}/{row.image_path}", taken)
+        place = _free_place(dataset, f"{FOLDER}/{inside.on_disk(row.image_path)}", taken)
         if not inside.goes_straight(place):
             troubles.append(_linked(row.image_path))
             continue
@@ -273,7 +290,9 @@ def _ways_back(dataset: Path, chosen: Sequence[Held]) -> tuple[list[Held], list[
         trouble = inside.trouble_with_path(row.image_path)
         if trouble is None and not inside.goes_straight(row.quarantine_path):
             trouble = _linked(row.image_path)
-        if trouble is None and (row.image_path in planned or lies(dataset / row.image_path)):
+        if trouble is None and row.state == "lost":
+            trouble = Trouble(row.image_path, "gone", _("its file is not in quarantine any more"))
+        if trouble is None and (row.image_path in planned or lies(_home(dataset, row))):
             trouble = _taken(row)
         if trouble:
             troubles.append(trouble)
@@ -292,6 +311,24 @@ class _Inside:
 
     def trouble_with_path(self, image_path: str) -> Trouble | None:
         """Why nothing may be moved to or from there."""
+        trouble = self._trouble_with_text(image_path)
+        if trouble or (on_disk := self.on_disk(image_path)) == image_path:
+            return trouble
+        # What a name that is no UTF-8 stands for may be anything, too.
+        trouble = self._trouble_with_text(on_disk)
+        return replace(trouble, image_path=image_path) if trouble else None
+
+    def on_disk(self, image_path: str) -> str:
+        """The path as the disk has it, relative to the dataset."""
+        if "\\x" not in image_path:
+            return image_path
+        try:
+            path = path_of(self._dataset, image_path)
+        except OSError:  # no name that a disk could have
+            return image_path
+        return str(path).removeprefix(f"{self._dataset}/")
+
+    def _trouble_with_text(self, image_path: str) -> Trouble | None:
         parts = image_path.split("/")
         if "\0" in image_path or any(part in {"", ".", ".."} for part in parts):
             return Trouble(image_path, "refused", _("the path leads out of the dataset"))
@@ -314,7 +351,7 @@ class _Inside:
         """Why this is no file that may be moved."""
         if trouble := self.trouble_with_path(image_path):
             return trouble
-        path = self._dataset / image_path
+        path = path_of(self._dataset, image_path)
         if path.is_symlink():
             return Trouble(image_path, "refused", _("it is a symbolic link"))
         if path.is_file():
@@ -371,8 +408,23 @@ def _without(rows: Sequence[Held], failed: Collection[str]) -> Iterator[Held]:
 
 def _way(dataset: Path, row: Held) -> tuple[Path, Path]:
     """From where to where."""
-    home, aside = dataset / row.image_path, dataset / row.quarantine_path
+    home, aside = _home(dataset, row), dataset / row.quarantine_path
     return (aside, home) if row.state == "returning" else (home, aside)
+
+
+def _home(dataset: Path, row: Held) -> Path:
+    """Where a row's picture came from; its place in quarantine has the same kind of name."""
+    if row.quarantine_path.isascii() or _is_utf8(row.quarantine_path):
+        return dataset / row.image_path
+    return path_of(dataset, row.image_path)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _settled(dataset: Path) -> tuple[list[Held], list[Trouble]]:
@@ -388,20 +440,27 @@ def _looked_at(dataset: Path, rows: Sequence[Held]) -> tuple[list[Held], list[Tr
     """The rows as the disk has them, after moves that were cut in two are brought to their end."""
     inside = _Inside(dataset)
     _tidy(dataset, rows, inside)
+    places = [_place(dataset, row, inside) for row in rows]
+    strays = _strays(dataset, [r for r, at in zip(rows, places, strict=True) if at == "aside"])
+    lost = [row for row, at in zip(rows, places, strict=True) if at == "nowhere"]
+    found = _reunited(dataset, lost, strays)
+    again = {was.quarantine_path for _row, was in found if was}
     settled: list[Held] = []
     troubles: list[Trouble] = []
-    for row in rows:
-        place = _place(dataset, row, inside)
-        if place == "aside":
+    for row, at in zip(rows, places, strict=True):
+        if at == "aside":
             settled.append(replace(row, state="aside"))
-        elif place == "nowhere":
-            troubles.append(Trouble(row.image_path, "gone", _("its file is gone")))
-        elif row.state == "aside":
+        elif at == "home" and row.state in ("aside", "lost"):
             says = _("somebody has brought it back by hand")
             troubles.append(Trouble(row.image_path, "back", says))
-    for row in _strays(dataset, settled):
+        elif at == "nowhere" and row.quarantine_path not in again:
+            settled.append(replace(row, state="lost"))
+            if row.state != "lost":
+                troubles.append(Trouble(row.image_path, "lost", _("its file is gone")))
+    for row, was in found:
         settled.append(row)
-        says = _("it lay in quarantine, and no row knew it")
+        known = _("it was moved within quarantine by hand; its row says so now")
+        says = known if was else _("it lay in quarantine, and no row knew it")
         troubles.append(Trouble(row.image_path, "found", says))
     return settled, troubles
 
@@ -412,12 +471,12 @@ def _place(dataset: Path, row: Held, inside: _Inside) -> Literal["home", "aside"
     if not inside.knows_both_ends(row):
         return "aside" if lies(dataset / row.quarantine_path) else "nowhere"
     source, target = _way(dataset, row)
-    if row.state != "aside" and is_cut_in_two(source, target):
+    if row.state in ("leaving", "returning") and is_cut_in_two(source, target):
         moved = finish(source, target)
         return "aside" if moved == (row.state == "leaving") else "home"
     if lies(dataset / row.quarantine_path):
         return "aside"  # what lies at home as well is another file, put there since
-    return "home" if lies(dataset / row.image_path) else "nowhere"
+    return "home" if lies(_home(dataset, row)) else "nowhere"
 
 
 def _strays(dataset: Path, known: Sequence[Held]) -> list[Held]:
@@ -431,9 +490,58 @@ def _strays(dataset: Path, known: Sequence[Held]) -> list[Held]:
         if place in places or path.name.startswith(".") or path.is_symlink():
             continue
         if path.is_file():
-            image_path = path.relative_to(folder).as_posix()
+            image_path = _as_text(path.relative_to(folder).as_posix())
             strays.append(Held(image_path=image_path, quarantine_path=place, when=now()))
     return strays
+
+
+def _as_text(name: str) -> str:
+    """A name as tables have it; `path_of` is the way back."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _reunited(
+    dataset: Path, lost: Iterable[Held], strays: Iterable[Held]
+) -> list[tuple[Held, Held | None]]:
+    """Each stray with the lost row that is its own, known by its bytes; None where none is.
+
+    The row then has the stray's place. Where it does not know the sum of its bytes, size and time
+    to the nanosecond must be the same, and no other row's.
+    """
+    left = list(lost)
+    found: list[tuple[Held, Held | None]] = []
+    for stray in strays:
+        alike = _alike(dataset / stray.quarantine_path, left) if left else []
+        name = PurePosixPath(stray.quarantine_path).name
+        # Of equal ones that with the same name; else any, for their bytes are the same.
+        alike.sort(key=lambda row: PurePosixPath(row.quarantine_path).name != name)
+        was = alike[0] if alike else None
+        if was is None:
+            found.append((stray, None))
+            continue
+        left.remove(was)
+        found.append((replace(was, quarantine_path=stray.quarantine_path, state="aside"), was))
+    return found
+
+
+def _alike(path: Path, rows: Iterable[Held]) -> list[Held]:
+    """The rows whose picture this file is."""
+    try:
+        stat = path.stat()
+        rows = [row for row in rows if row.measured.get("size_bytes", stat.st_size) == stat.st_size]
+        summed = [row for row in rows if row.measured.get("sha256")]
+        digest = _sha256(path) if summed else ""
+    except OSError:  # it cannot be read, or has just gone
+        return []
+    alike = [row for row in summed if row.measured["sha256"] == digest]
+    timed = [row for row in rows if row.measured.get("mtime_ns") == stat.st_mtime_ns]
+    unsummed = [row for row in timed if not row.measured.get("sha256")]
+    return alike or (unsummed if len(unsummed) == 1 else [])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _tidy(dataset: Path, rows: Sequence[Held], inside: _Inside) -> None:
@@ -441,7 +549,7 @@ def _tidy(dataset: Path, rows: Sequence[Held], inside: _Inside) -> None:
     for folder in {
         _way(dataset, row)[1].parent
         for row in rows
-        if row.state != "aside" and inside.knows_both_ends(row)
+        if row.state in ("leaving", "returning") and inside.knows_both_ends(row)
     }:
         drop_half_copies(folder)
     with suppress(OSError):

@@ -17,6 +17,7 @@ from facedet.cleaning.cells import as_csv, path_cell
 from facedet.cleaning.compare import Cell, Comparison
 from facedet.cleaning.decisions import now
 from facedet.cleaning.manifest import read as read_manifest
+from facedet.cleaning.pictures import path_of
 from facedet.cleaning.truth import Score, Truth
 from facedet.errors import FacedetError, shown_name
 from facedet.i18n import gettext as _
@@ -28,7 +29,7 @@ MOST_IDENTITIES = 40
 MOST_WRONG = 200
 THUMBNAIL_PX = 160
 # Reading these once more would only hang or crash this process, too.
-_NEVER_READ = {"hangs", "crashed"}
+NEVER_READ = frozenset(("hangs", "crashed", "bomb", "too_large"))
 
 
 def verdicts_csv(tables: Mapping[str, pd.DataFrame], truth: Truth | None = None) -> bytes:
@@ -226,7 +227,7 @@ def _gallery(compared: Comparison, cell: Cell, source: _Source) -> str:
 def _tile(image_path: str, source: _Source) -> str:
     reasons = _reasons(image_path, source)
     name = _text(image_path)
-    src = None if _NEVER_READ & set(reasons) else _thumbnail(image_path, source)
+    src = None if NEVER_READ & set(reasons) else _thumbnail(image_path, source)
     seen = f'<img src="{src}" alt="{name}">' if src else f"<i>{escape(_('no picture to show'))}</i>"
     said = _text(" ".join(reasons))
     return f'<figure title="{name}">{seen}<figcaption>{name}<br><b>{said}</b></figcaption></figure>'
@@ -234,15 +235,22 @@ def _tile(image_path: str, source: _Source) -> str:
 
 def _thumbnail(image_path: str, source: _Source) -> str | None:
     """A small JPEG as a data URL; None where the picture cannot be read."""
-    at_home = source.dataset / image_path
-    path = at_home if at_home.exists() else source.dataset / source.places.get(image_path, "")
-    if ".." in path.parts or path.is_symlink() or not path.is_file():
-        return None
     try:
+        at_home = path_of(source.dataset, image_path)
+        path = at_home if at_home.exists() else source.dataset / source.places.get(image_path, "")
+        if not lies_inside(source.dataset, path):
+            return None
         small = fit(read(path, source.limits).pixels, THUMBNAIL_PX)
-    except FacedetError:
+    except (FacedetError, OSError):  # no name that a disk could have, for one
         return None
     return "data:image/jpeg;base64," + base64.b64encode(encode(small)).decode()
+
+
+def lies_inside(dataset: Path, path: Path) -> bool:
+    """Whether it is a file of this dataset, and no link; tables are files of anyone."""
+    if not path.is_relative_to(dataset) or ".." in path.relative_to(dataset).parts:
+        return False
+    return path.is_file() and not path.is_symlink()
 
 
 def _identities(compared: Comparison) -> str:

@@ -11,9 +11,9 @@ from typing import Literal
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from facedet.cleaning import table
+from facedet.cleaning import decisions, manifest, table
 from facedet.cleaning.cleaner import Cleaner
-from facedet.cleaning.pictures import Entry, list_pictures, read_labels
+from facedet.cleaning.pictures import Entry, Labels, list_pictures, read_labels
 from facedet.cleaning.pool import TICK_S, Conditions, measure_all
 from facedet.errors import DatasetError, shown_name
 from facedet.i18n import gettext as _
@@ -29,7 +29,8 @@ class Progress:
 
     Args:
         done, total: pictures of the dataset whose values are known, and all.
-        reasons: so far, of those measured by this run; copies show themselves at the end.
+        reasons: so far, of those measured by this run, the most frequent first; those that come
+            of comparing pictures show themselves at the end.
         per_second: pictures measured a second, pauses left out.
     """
 
@@ -46,6 +47,8 @@ class Cleaned:
     Args:
         table: as `table.judged` gives it, with all pictures known, those in quarantine too.
         here: (N,) which of them lie in the dataset now.
+        n_labels: how many of the pictures here have a row in labels.csv; where there is none, no
+            rule about labels can say anything.
         n_companions: files beside the pictures that are none, such as tables and notes.
         measured_now: how many pictures this run has read.
         seconds: of this run, pauses left out.
@@ -55,6 +58,7 @@ class Cleaned:
     table: pd.DataFrame
     here: pd.Series
     n_companions: int
+    n_labels: int
     measured_now: int
     seconds: float
     stopped: bool
@@ -98,9 +102,10 @@ def clean(
     """
     cleaner.levels(thresholds)  # wrong ones are told before an hour of work, not after
     listing = list_pictures(dataset)
+    labels = _read_all_that_judges(dataset)  # damage, too, is told before the work
     with _alone(dataset, cleaner.name):
         todo = table.remaining(dataset, cleaner, listing.entries)
-        work = _Work(dataset, cleaner, len(listing.entries), len(todo), report)
+        work = _Work(cleaner, labels, thresholds, len(listing.entries), len(todo), report)
         with (
             table.Journal(dataset, cleaner.name) as journal,
             closing(work.measured(todo, conditions, journal)) as batches,
@@ -112,6 +117,7 @@ def clean(
         judged,
         pd.Series(here, index=judged.index),
         listing.n_companions,
+        sum(entry.image_path in labels.known for entry in listing.entries),
         work.measured_now,
         work.seconds,
         stopped,
@@ -119,9 +125,19 @@ def clean(
 
 
 def count_reasons(judged: pd.DataFrame) -> dict[str, int]:
-    """How many pictures have each reason, the most frequent first; what a person keeps is out."""
-    aside = judged.loc[judged["verdict"] == table.SET_ASIDE, "reason"]
+    """How many pictures have each reason, the most frequent first; what a person keeps is out.
+
+    Those that the disk did not give out are counted, though they stay.
+    """
+    counts = (judged["verdict"] == table.SET_ASIDE) | (judged["by"] == table.CLEANER)
+    aside = judged.loc[counts, "reason"]
     return dict(Counter(reason for text in aside for reason in text.split()).most_common())
+
+
+def _read_all_that_judges(dataset: Path) -> Labels:
+    decisions.read(dataset)
+    manifest.read(dataset)
+    return read_labels(dataset)
 
 
 @contextmanager
@@ -147,13 +163,16 @@ class _Work:
 
     def __init__(
         self,
-        dataset: Path,
         cleaner: Cleaner,
+        labels: Labels,
+        thresholds: table.Settings | None,
         total: int,
         n_todo: int,
         report: Callable[[Progress], None],
     ) -> None:
-        self._cleaner, self._labels = cleaner, read_labels(dataset)
+        self._cleaner, self._labels = cleaner, labels
+        compare = {each.name: False for each in cleaner.thresholds if each.needs_all}
+        self._thresholds = {**(thresholds or {}), **compare}
         self._total, self._known = total, total - n_todo
         self._report = report
         self._fresh: list[table.Row] = []  # measured since the last report
@@ -194,12 +213,13 @@ class _Work:
         self._reported = time.monotonic()
         if self._fresh:
             frame = table.as_frame(self._fresh, self._cleaner)
-            self._reasons.update(count_reasons(table.judge(self._cleaner, frame, self._labels)))
+            judged = table.judge(self._cleaner, frame, self._labels, self._thresholds)
+            self._reasons.update(count_reasons(judged))
             self._fresh = []
         progress = Progress(
             done=self._known + self.measured_now,
             total=self._total,
-            reasons=dict(self._reasons),
+            reasons=dict(self._reasons.most_common()),
             per_second=self.measured_now / max(self.seconds, 1e-9),
         )
         self._report(progress)

@@ -9,7 +9,8 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +23,17 @@ import pandas as pd
 
 from facedet.cleaning import catalogue, decisions, manifest
 from facedet.cleaning.cells import as_csv, path_cell, path_of, read_rows, text_cell, text_of
-from facedet.cleaning.cleaner import NO_ACCESS, Cleaner, Reasons, Setting, Threshold, Value
+from facedet.cleaning.cleaner import (
+    NO_ACCESS,
+    Cleaner,
+    Reasons,
+    Setting,
+    Threshold,
+    Value,
+    problems,
+)
 from facedet.cleaning.pictures import Entry, Labels, read_labels
+from facedet.cleaning.pictures import path_of as path_of_file
 from facedet.errors import DatasetError, shown_name
 from facedet.files import write_atomically
 from facedet.i18n import gettext as _
@@ -33,6 +43,7 @@ KEEP, SET_ASIDE = "keep", "set_aside"
 PERSON, CLEANER = "person", "cleaner"
 _KEY = ("size_bytes", "mtime_ns", "version")
 _ALWAYS = (*_KEY, "seconds", "problem", "note")
+LARGEST = 1e15  # of a measured number; beyond it somebody's hand has slipped
 _TEXT = frozenset(("image_path", "version", "problem", "note"))
 
 Row = Mapping[str, Value]
@@ -56,8 +67,9 @@ def read(dataset: Path, name: str) -> pd.DataFrame:
     """What a cleaner has measured so far, also while it is at work; no verdicts.
 
     One row a picture, ordered by the index ``image_path``: ``size_bytes, mtime_ns, version,
-    seconds, problem, note`` and the cleaner's own columns. Do not change it: it is remembered, and
-    read again only when the files have changed.
+    seconds, problem, note`` and the cleaner's own columns. Rows that no cleaner can have written,
+    for somebody edited them, count as not measured; ``attrs["unusable"]`` says how many. Do not
+    change it: it is remembered, and read again only when the files have changed.
 
     Raises:
         DatasetError: the table is damaged.
@@ -69,7 +81,10 @@ def read(dataset: Path, name: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=8)
 def _read(dataset: Path, name: str, _stamps: tuple[tuple[int, int], ...]) -> pd.DataFrame:
-    return as_frame(_stored(dataset, name).values(), catalogue.get(name))
+    rows, n_unusable = _stored(dataset, name)
+    frame = as_frame(rows.values(), catalogue.get(name))
+    frame.attrs["unusable"] = n_unusable
+    return frame
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -80,29 +95,30 @@ def _stamp(path: Path) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_size
 
 
-def _stored(dataset: Path, name: str) -> dict[str, Row]:
-    """The rows of table and journal by `image_path`; the later one counts."""
-    rows: dict[str, Row] = {}
+def _stored(dataset: Path, name: str) -> tuple[dict[str, Row], int]:
+    """The rows of table and journal by `image_path`, the later one counts; and how many are bad."""
+    cleaner = catalogue.get(name)
+    found: list[Row] = []
     with suppress(FileNotFoundError):
-        rows = dict(_read_table(csv_path(dataset, name), catalogue.get(name)))
-    for row in _read_journal(journal_path(dataset, name)):
-        rows[str(row["image_path"])] = row
-    return rows
+        found += _read_table(csv_path(dataset, name), cleaner)
+    found += _read_journal(journal_path(dataset, name))
+    is_good = _Check(cleaner)
+    good = [row for row in found if is_good(row)]
+    return {str(row["image_path"]): row for row in good}, len(found) - len(good)
 
 
-def _read_table(path: Path, cleaner: Cleaner) -> Iterator[tuple[str, Row]]:
-    columns = (*_ALWAYS, *cleaner.columns)
+def _read_table(path: Path, cleaner: Cleaner) -> Iterator[Row]:
+    columns = ("image_path", *_ALWAYS, *cleaner.columns)
     texts = _TEXT | {column for column, kind in cleaner.columns.items() if kind is str}
     try:
         for cells in read_rows(path, ("image_path", *_KEY)):
-            row: dict[str, Value] = {"image_path": path_of(cells["image_path"])}
-            for column in columns:
-                cell = cells.get(column, "")
-                if column in texts:
-                    row[column] = text_of(cell) if column == "note" else cell
-                elif cell:
-                    row[column] = int(cell) if column in _KEY else float(cell)
-            yield str(row["image_path"]), row
+            known = {column: cells[column] for column in columns if column in cells}
+            row: dict[str, Value] = {}
+            with suppress(ValueError):  # a cell that is no number: the row is incomplete then
+                for column, cell in known.items():
+                    if column in texts or cell:
+                        row[column] = _value_of(column, cell, texts)
+            yield row
     except FileNotFoundError:
         raise
     except (OSError, ValueError, csv.Error) as error:
@@ -113,13 +129,76 @@ def _read_table(path: Path, cleaner: Cleaner) -> Iterator[tuple[str, Row]]:
         ) from error
 
 
+def _value_of(column: str, cell: str, texts: Collection[str]) -> Value:
+    if column not in texts:
+        return int(cell) if column in _KEY else float(cell)
+    return {"image_path": path_of, "note": text_of}.get(column, str)(cell)
+
+
 def _read_journal(path: Path) -> Iterator[Row]:
     """All whole lines; what a kill cut off is measured again."""
     with suppress(FileNotFoundError), path.open("rb") as file:
-        for line in file:
-            with suppress(ValueError, KeyError, TypeError):
+        for line in filter(bytes.strip, file):
+            try:
                 row = json.loads(line)
-                yield {"image_path": row["image_path"], **row}
+            except (ValueError, RecursionError):
+                row = None
+            yield row if isinstance(row, dict) else {}
+
+
+class _Check:
+    """Whether a row is one that this cleaner can have written: people edit tables by hand."""
+
+    def __init__(self, cleaner: Cleaner) -> None:
+        self._problems = {"", *problems()}
+        self._numbers = [name for name, kind in cleaner.columns.items() if kind is not str]
+        self._patterns = {
+            name: re.compile(cleaner.patterns.get(name, ".*"), re.DOTALL)
+            for name, kind in cleaner.columns.items()
+            if kind is str
+        }
+
+    def __call__(self, row: Row) -> bool:
+        """The picture is measured anew where it is not."""
+        return (
+            row.get("image_path", "") != ""
+            and all(_is_text(row.get(name, "")) for name in _TEXT)
+            and all(_is_count(row.get(name)) for name in ("size_bytes", "mtime_ns"))
+            and _is_measure(row.get("seconds", 0.0))
+            and row.get("problem", "") in self._problems
+            and self._can_be_judged(row)
+        )
+
+    def _can_be_judged(self, row: Row) -> bool:
+        """All that was measured is there; what could not be read needs nothing."""
+        if row.get("problem"):
+            row = {name: value for name, value in row.items() if value != ""}
+            numbers = [name for name in self._numbers if name in row]
+            patterns = {name: one for name, one in self._patterns.items() if name in row}
+        else:
+            numbers, patterns = self._numbers, self._patterns
+        return (
+            all(_is_measure(row.get(name)) for name in numbers)
+            and all(float(row[name]) >= 1 for name in ("width", "height") if name in numbers)
+            and all(_fits(row.get(name), one) for name, one in patterns.items())
+        )
+
+
+def _fits(value: object, pattern: re.Pattern[str]) -> bool:
+    return _is_text(value) and pattern.fullmatch(str(value)) is not None
+
+
+def _is_text(value: object) -> bool:
+    # What is no UTF-8 came from another program, and could not be written again.
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+def _is_measure(value: object) -> bool:
+    return isinstance(value, int | float) and -LARGEST < value < LARGEST
 
 
 def as_frame(rows: Iterable[Row], cleaner: Cleaner) -> pd.DataFrame:
@@ -159,13 +238,17 @@ def judged(dataset: Path, name: str, thresholds: Settings | None = None) -> pd.D
         DatasetError, UsageError: as `read`, and for thresholds that there are not.
         LabelError: labels.csv cannot be used.
     """
-    table = judge(catalogue.get(name), read(dataset, name), read_labels(dataset), thresholds)
-    return _decided(dataset, table)
+    return _decided(dataset, catalogue.get(name), read(dataset, name), thresholds)
 
 
-def _decided(dataset: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """The same table, after what a person decided."""
+def _decided(
+    dataset: Path, cleaner: Cleaner, measured: pd.DataFrame, thresholds: Settings | None
+) -> pd.DataFrame:
+    """The judged table, after what a person decided."""
     choices = decisions.read(dataset)
+    aside = {path for path, decided in choices.items() if decided.choice == SET_ASIDE}
+    away = aside | in_quarantine(dataset)
+    table = judge(cleaner, measured, read_labels(dataset), thresholds, away)
     verdict, by = table["verdict"].to_numpy(object), table["by"].to_numpy(object)
     for row, image_path in enumerate(table.index if choices else ()):
         if image_path in choices:
@@ -173,13 +256,36 @@ def _decided(dataset: Path, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(verdict=verdict, by=by)
 
 
+def in_quarantine(dataset: Path) -> set[str]:
+    """Pictures that were set aside, and whose place in the dataset is empty now.
+
+    Raises:
+        DatasetError: the manifest is damaged.
+    """
+    held = _held(dataset, _stamp(dataset / manifest.MANIFEST))
+    return {path for path in held if not path_of_file(dataset, path).exists()}
+
+
+@lru_cache(maxsize=4)
+def _held(dataset: Path, _stamp: tuple[int, int]) -> frozenset[str]:
+    return frozenset(picture.image_path for picture in manifest.read(dataset))
+
+
 def judge(
     cleaner: Cleaner,
     measured: pd.DataFrame,
     labels: Labels,
     thresholds: Settings | None = None,
+    away: Collection[str] = (),
 ) -> pd.DataFrame:
     """What a cleaner says of measured pictures; see `judged`.
+
+    A picture that could not be read for lack of access is kept, with `NO_ACCESS` as its reason:
+    nobody knows what is in it, so it stays where it is until a later run can tell.
+
+    Args:
+        away: pictures that lie in quarantine, or that a person sets aside: no copy goes because
+            one of these is better.
 
     Raises:
         UsageError: a threshold that there is not.
@@ -187,14 +293,15 @@ def judge(
     levels = cleaner.levels(thresholds)
     readable = (measured["problem"] == "").to_numpy(bool)
     pictures = measured[readable].copy()
+    pictures["available"] = ~pictures.index.isin(list(away))
     reasons = cleaner.verdict(pictures, labels, levels)
     on = {name: flags for name, flags in reasons.items() if not math.isnan(levels[name])}
     table = measured.copy()
     table["reason"] = table["problem"]
     table.loc[readable, "reason"] = _texts(on, len(pictures))
-    table["verdict"] = np.where(table["reason"] == "", KEEP, SET_ASIDE)
+    table["verdict"] = np.where(table["reason"].isin(("", NO_ACCESS)), KEEP, SET_ASIDE)
     table["by"] = CLEANER
-    for column in pictures.columns.difference(measured.columns, sort=False):
+    for column in pictures.columns.difference([*measured.columns, "available"], sort=False):
         table.loc[readable, column] = pictures[column].to_numpy(float)
     return table
 
@@ -279,8 +386,8 @@ def remaining(dataset: Path, cleaner: Cleaner, entries: Iterable[Entry]) -> list
         DatasetError: the table is damaged.
     """
     known = {
-        image_path: (row["size_bytes"], row["mtime_ns"], row["version"])
-        for image_path, row in _stored(dataset, cleaner.name).items()
+        image_path: (row["size_bytes"], row["mtime_ns"], row.get("version", ""))
+        for image_path, row in _stored(dataset, cleaner.name)[0].items()
     }
     return [
         entry
@@ -307,11 +414,11 @@ def fold(
     held = {picture.image_path for picture in manifest.read(dataset)} - there.keys()
     rows = {
         image_path: row
-        for image_path, row in _stored(dataset, cleaner.name).items()
+        for image_path, row in _stored(dataset, cleaner.name)[0].items()
         if image_path in held or _is_of(row, there.get(image_path))
     }
     measured = as_frame(rows.values(), cleaner)
-    table = _decided(dataset, judge(cleaner, measured, read_labels(dataset), thresholds))
+    table = _decided(dataset, cleaner, measured, thresholds)
     path = csv_path(dataset, cleaner.name)
     try:
         _write(path, table, cleaner)

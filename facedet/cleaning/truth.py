@@ -17,6 +17,8 @@ import pandas as pd
 
 from facedet.cleaning.cells import path_of, read_rows
 from facedet.cleaning.cleaner import Cleaner, problems
+from facedet.cleaning.copies import content_numbers, is_placeholder
+from facedet.cleaning.pictures import Labels
 from facedet.errors import DatasetError, shown_name
 from facedet.i18n import gettext as _
 
@@ -218,6 +220,33 @@ def score(judged: pd.DataFrame, truth: Truth, can_say: Collection[str] | None = 
         wrong=tuple(_mistakes(paths, faults, reasons, aside, right, knows)),
         unscored=len(judged) - len(mine),
     )
+
+
+def too_few(judged: pd.DataFrame, truth: Truth, labels: Labels) -> dict[str, tuple[int, int]]:
+    """Placeholders and copies of which no rule can know, for too few here are equal.
+
+    A small practice set has them: a rule that asks for several equal files is not wrong there.
+
+    Args:
+        judged: with ``sha256``; of another table nothing is said.
+        truth: of the same pictures.
+        labels: who is in them.
+
+    Returns:
+        By fault, where there are any: how many, and of how many.
+    """
+    if "sha256" not in judged:
+        return {}
+    read = judged[judged["sha256"].astype(str) != ""]
+    faults = np.array([truth.faults.get(path, "") for path in read.index], dtype=object)
+    contents = content_numbers(read)
+    alone = np.bincount(contents, minlength=1)[contents] == 1
+    hidden = {"placeholder": ~is_placeholder(read, labels), COPY: alone}
+    counts = {
+        fault: (int((mask & (faults == fault)).sum()), int((faults == fault).sum()))
+        for fault, mask in hidden.items()
+    }
+    return {fault: (n, total) for fault, (n, total) in counts.items() if n}
 
 
 Bools = npt.NDArray[np.bool_]

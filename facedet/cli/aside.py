@@ -1,26 +1,22 @@
 """``facedet aside``: set aside what one cleaner says, or two of them, and nothing is measured."""
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facedet import cleanings
 from facedet.cleaning import catalogue, quarantine
-from facedet.cleaning.quarantine import Applied
 from facedet.cleanings import Place
-from facedet.cli.output import Meter, as_job, check_destination, say, warn, write_json
+from facedet.cli.output import Meter, as_job, check_destination, write_json
+from facedet.cli.troubles import MOST_TOLD, as_rows, exit_code, say_moved, warn_of
 from facedet.errors import DatasetError, UsageError, shown_name
 from facedet.i18n import gettext as _
-from facedet.i18n import ngettext
 from facedet.jobs import Stopped, Worker
 
 if TYPE_CHECKING:
     import pandas as pd
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-MOST_TOLD = 10  # pictures that could not be moved
 
 
 def add_parser(commands: "Subparsers") -> None:
@@ -62,19 +58,26 @@ def _run(options: argparse.Namespace, names: list[str], worker: Worker | None) -
     parts = cleanings.to_set_aside(tables, options.agree, held)
     with Meter(_("setting aside"), worker, "moved", unit=_("pictures")) as meter:
         try:
-            applied = _apply(options.dataset, parts, meter)
+            applied = quarantine.apply(options.dataset, _named(parts), tick=meter.tick)
         except (Stopped, KeyboardInterrupt):
             quarantine.recover(options.dataset)  # so that the manifest says what has moved
             raise
-    result = _result(options.dataset, applied)
+    moved = [row.image_path for row in applied.moved]
+    result: dict[str, Any] = {
+        "dataset": str(options.dataset),
+        "moved": len(moved),
+        "image_paths": moved,
+        "troubles": as_rows(applied.troubles),
+    }
     if worker:
         told = result["troubles"][:MOST_TOLD]
         worker.event("summary", **result | {"image_paths": None, "troubles": told})
     if options.json:
         write_json(result, options.json)
     if options.json != "-" and worker is None:
-        _tell(result)
-    return 0
+        say_moved(len(moved))
+        warn_of(result["troubles"])
+    return exit_code(result["troubles"])
 
 
 def _names(text: str) -> list[str]:
@@ -99,42 +102,9 @@ def _judged(dataset: Path, name: str) -> "pd.DataFrame":
     return judged
 
 
-def _apply(dataset: Path, parts: dict[str, "pd.DataFrame"], meter: Meter) -> list[Applied]:
-    """Move each part, noted under the names of those who say it."""
-    total, before = sum(map(len, parts.values())), 0
-    applied = []
-    for by, rows in parts.items():
-        tick = partial(_tick, meter, total, before)
-        applied.append(quarantine.apply(dataset, rows, by, tick))
-        before += len(rows)
-    return applied
-
-
-def _tick(meter: Meter, total: int, before: int, n: int, _of_part: int) -> None:
-    meter.tick(before + n, total)
-
-
-def _result(dataset: Path, applied: list[Applied]) -> dict[str, Any]:
-    moved = [row.image_path for one in applied for row in one.moved]
-    troubles = [trouble for one in applied for trouble in one.troubles]
-    return {
-        "dataset": str(dataset),
-        "moved": len(moved),
-        "image_paths": moved,
-        "troubles": [
-            {"image_path": one.image_path, "kind": one.kind, "says": one.says} for one in troubles
-        ],
-    }
-
-
-def _tell(result: dict[str, Any]) -> None:
-    n, troubles = result["moved"], result["troubles"]
-    say(
-        ngettext(
-            "{n:,} picture moved to quarantine/", "{n:,} pictures moved to quarantine/", n
-        ).format(n=n)
-    )
-    for one in troubles[:MOST_TOLD]:
-        warn(f"{shown_name(one['image_path'])}: {one['says']}")
-    if len(troubles) > MOST_TOLD:
-        warn(_("and {n:,} more; --json has all").format(n=len(troubles) - MOST_TOLD))
+def _named(parts: dict[str, "pd.DataFrame"]) -> list["pd.DataFrame"]:
+    """Each part noted under the names of those who say it, what a person decided under `person`."""
+    return [
+        rows.assign(by=rows["by"].where(rows["by"] == quarantine.PERSON, by))
+        for by, rows in parts.items()
+    ]

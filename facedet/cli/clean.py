@@ -4,13 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facedet import cleanings
 from facedet.cleaning import quarantine, table
 from facedet.cleaning.catalogue import CLEANERS, explain, get
-from facedet.cleaning.cleaner import Setting
+from facedet.cleaning.cleaner import Setting, Threshold
 from facedet.cleaning.pool import Conditions
 from facedet.cleaning.run import Cleaned, Progress, clean
 from facedet.cli.output import Meter, as_job, check_destination, say, warn, write_json
-from facedet.errors import UsageError, checked_score, shown_name
+from facedet.cli.troubles import MOST_TOLD, as_rows, exit_code, say_moved, warn_of
+from facedet.errors import DatasetError, UsageError, checked_score, shown_name
 from facedet.i18n import gettext as _
 from facedet.i18n import ngettext
 from facedet.images import Limits
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 MOST_WORKERS = 256
-MOST_TOLD = 10  # pictures that could not be moved, on a terminal
 _SWITCH = {"on": True, "off": False}
 
 
@@ -67,15 +68,41 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             _("say with --cleaner what looks at them: {known}").format(known=", ".join(CLEANERS))
         )
-    get(options.cleaner).levels(_thresholds(options))
+    _thresholds(options)
     return as_job(options.run_dir, lambda worker: _clean(options, worker))
 
 
 def _thresholds(options: argparse.Namespace) -> dict[str, Setting]:
-    settings = dict(_setting(text) for text in options.set)
+    """What was chosen for the dataset on the page, and on top of it what this command says.
+
+    Raises:
+        UsageError: no such threshold, or none that may be set so.
+    """
+    cleaner = get(options.cleaner)
+    said = dict(_setting(text) for text in options.set)
     if options.min_score is not None:
-        settings["min_score"] = checked_score(options.min_score)
-    return settings
+        said["min_score"] = checked_score(options.min_score)
+    for threshold in cleaner.thresholds:
+        if threshold.name in said:
+            _check_kind(threshold, said[threshold.name])
+    cleaner.levels(said)  # refuses other names, and numbers out of range
+    return cleanings.settings_of(options.dataset, cleaner) | said
+
+
+def _check_kind(threshold: Threshold, setting: Setting) -> None:
+    """A switch takes no number, and a number that rules share cannot be off."""
+    if threshold.is_switch and not isinstance(setting, bool):
+        raise UsageError(
+            _("{name} is {value:g}, but it is a switch: give on or off").format(
+                name=threshold.name, value=setting
+            )
+        )
+    if not threshold.rule and setting is False:
+        raise UsageError(
+            _("{name} cannot be off, other rules need it: give {low:g} to {high:g}").format(
+                name=threshold.name, low=threshold.low, high=threshold.high
+            )
+        )
 
 
 def _setting(text: str) -> tuple[str, Setting]:
@@ -104,6 +131,10 @@ def _clean(options: argparse.Namespace, worker: Worker | None) -> int:
         )
     if done.stopped:
         return _ended_by_stop(worker)
+    if not len(done.table):
+        raise DatasetError(
+            _("no pictures here: {folder}").format(folder=shown_name(str(options.dataset)))
+        )
     result = _result(options, done)
     if options.apply:
         with Meter(_("setting aside"), worker, "moved", unit=_("pictures")) as meter:
@@ -111,9 +142,9 @@ def _clean(options: argparse.Namespace, worker: Worker | None) -> int:
                 options.dataset, done.table[done.here], options.cleaner, meter.tick
             )
         result["moved"] = len(applied.moved)
-        result["troubles"] = _troubles(applied.troubles)
+        result["troubles"] = as_rows(applied.troubles)
     _give(options, worker, result, _report_clean)
-    return 0
+    return exit_code(result.get("troubles", []))
 
 
 def _undo(options: argparse.Namespace, worker: Worker | None) -> int:
@@ -122,10 +153,10 @@ def _undo(options: argparse.Namespace, worker: Worker | None) -> int:
     result = {
         "dataset": str(options.dataset),
         "restored": len(restored.restored),
-        "troubles": _troubles(restored.troubles),
+        "troubles": as_rows(restored.troubles),
     }
     _give(options, worker, result, _report_undo)
-    return 0
+    return exit_code(as_rows(restored.troubles))
 
 
 def _tell(progress: Progress, meter: Meter, worker: Worker | None) -> None:
@@ -171,10 +202,6 @@ def _result(options: argparse.Namespace, done: Cleaned) -> dict[str, Any]:
     }
 
 
-def _troubles(troubles: Any) -> list[dict[str, str]]:
-    return [{"image_path": one.image_path, "kind": one.kind, "says": one.says} for one in troubles]
-
-
 def _give(
     options: argparse.Namespace, worker: Worker | None, result: dict[str, Any], report: Any
 ) -> None:
@@ -199,7 +226,8 @@ def _report_clean(result: dict[str, Any]) -> None:
     for reason, n in result["reasons"].items():
         say(f"{n:10,}  {reason}: {explain(reason)}")
     if "moved" in result:
-        _say_moved(result["moved"], result["troubles"])
+        say_moved(result["moved"])
+        warn_of(result["troubles"])
     elif result["set_aside"]:
         say(_("nothing is moved yet: --apply does it, and --undo brings everything back"))
 
@@ -207,20 +235,4 @@ def _report_clean(result: dict[str, Any]) -> None:
 def _report_undo(result: dict[str, Any]) -> None:
     n = result["restored"]
     say(ngettext("{n:,} picture is back", "{n:,} pictures are back", n).format(n=n))
-    _warn_of(result["troubles"])
-
-
-def _say_moved(n: int, troubles: list[dict[str, str]]) -> None:
-    say(
-        ngettext(
-            "{n:,} picture moved to quarantine/", "{n:,} pictures moved to quarantine/", n
-        ).format(n=n)
-    )
-    _warn_of(troubles)
-
-
-def _warn_of(troubles: list[dict[str, str]]) -> None:
-    for trouble in troubles[:MOST_TOLD]:
-        warn(trouble["says"])
-    if len(troubles) > MOST_TOLD:
-        warn(_("and {n:,} more; --json has all").format(n=len(troubles) - MOST_TOLD))
+    warn_of(result["troubles"])

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from facedet import cleanings
 from facedet.cleaning import catalogue, truth
+from facedet.cleaning.cleaner import Setting
 from facedet.cleaning.compare import Comparison, as_json, compare
 from facedet.cleaning.pictures import LABELS, read_labels
 from facedet.cleaning.report import report_html, verdicts_csv
 from facedet.cleaning.truth import FaultScore, Truth, read_truth, reasons_of, with_copies
 from facedet.cleanings import Place
 from facedet.cli.output import check_destination, say, write_json
-from facedet.errors import DatasetError, UsageError
+from facedet.errors import DatasetError, FacedetError, UsageError, shown_name
 from facedet.files import write_atomically
 from facedet.i18n import gettext as _
 from facedet.images import Limits
@@ -63,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     names = _names(options.cleaners)
     tables = {name: _judged(options.dataset, name) for name in names}
     known = _truth(options, tables)
+    moved = {name: cleanings.settings_of(options.dataset, catalogue.get(name)) for name in names}
     compared = compare(
         tables,
         known,
@@ -72,9 +74,11 @@ def run(options: argparse.Namespace) -> int:
     if options.report:
         _write_report(options.report, options.dataset, compared, tables, known)
     if options.json:
-        write_json({"dataset": str(options.dataset), **as_json(compared)}, options.json)
+        said = {"dataset": str(options.dataset), "thresholds": moved, **as_json(compared)}
+        write_json(said, options.json)
     if options.json != "-":
         _tell(compared)
+        _tell_thresholds(moved)
     return 0
 
 
@@ -119,10 +123,17 @@ def _write_report(
     tables: Mapping[str, "pd.DataFrame"],
     known: Truth | None,
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    page = report_html(dataset, compared, tables, Limits.of(load_settings()))
-    write_atomically(folder / CSV, verdicts_csv(tables, known))
-    write_atomically(folder / HTML, page)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / CSV, verdicts_csv(tables, known))
+        page = report_html(dataset, compared, tables, Limits.of(load_settings()))
+        write_atomically(folder / HTML, page)
+    except OSError as error:
+        raise FacedetError(
+            _("no report can be written to {folder} ({reason}); name another folder").format(
+                folder=shown_name(str(folder)), reason=error.strerror or error
+            )
+        ) from error
 
 
 def _tell(compared: Comparison) -> None:
@@ -146,6 +157,24 @@ def _tell(compared: Comparison) -> None:
             say(says.format(n=len(paths), name=name))
     if compared.scores:
         _tell_scores(compared)
+
+
+def _tell_thresholds(moved: Mapping[str, Mapping[str, Setting]]) -> None:
+    """Nothing where all are the cleaners' own."""
+    told = [
+        f"{cleaner}: " + ", ".join(f"{name}={_as_text(one)}" for name, one in settings.items())
+        for cleaner, settings in moved.items()
+        if settings
+    ]
+    if told:
+        says = _("by thresholds that were chosen for this dataset: {thresholds}")
+        say(says.format(thresholds="; ".join(told)))
+
+
+def _as_text(setting: Setting) -> str:
+    if isinstance(setting, bool) or setting is None:
+        return "on" if setting else "off"
+    return f"{setting:g}"
 
 
 def _tell_scores(compared: Comparison) -> None:

@@ -10,7 +10,7 @@ from facedet.cleanings import Place
 from facedet.errors import FacedetError
 from facedet.i18n import gettext as _
 from facedet.settings import load_settings
-from facedet.ui import job_view, shell, words
+from facedet.ui import cleaning_words, job_view, shell
 from facedet.ui.shell import plain, show_error
 
 DATASET = "dataset"  # in the address: which dataset is looked at
@@ -176,7 +176,7 @@ def _making(place: Place, was_live: bool) -> None:
     what = _("Storing what comes") if _is_storing(now) else _("Painting the photos")
     parts = [what, f"{100 * progress.done / progress.total:.0f} %"] if progress.total else [what]
     if progress.left_s is not None and now.state == "running":
-        parts.append(_("{time} left").format(time=words.duration(progress.left_s)))
+        parts.append(cleaning_words.time_left(progress.left_s))
     parts.append(job_view.state_words(now.state))
     share = progress.done / progress.total if progress.total else 0.0
     st.progress(min(1.0, share), text=" · ".join(parts))

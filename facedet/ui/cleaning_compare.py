@@ -10,7 +10,7 @@ import streamlit as st
 from facedet import cleanings
 from facedet.cleaning import catalogue
 from facedet.cleaning.compare import CELLS, Cell
-from facedet.cleaning.truth import FaultScore, Score
+from facedet.cleaning.truth import FaultScore, Score, too_few
 from facedet.cleanings import Place
 from facedet.errors import shown_name
 from facedet.i18n import gettext as _
@@ -31,6 +31,8 @@ def show(shown: View) -> None:
     with left:
         _square(shown)
         _costs(shown)
+        if shown.known is not None:
+            _precision(shown)
     with right:
         if shown.known is None:
             _reasons(shown)
@@ -189,13 +191,36 @@ def _truth(shown: View) -> None:
             _("pictures"): st.column_config.NumberColumn(width=58),
         },
         alt="; ".join(f"{row[0]}: {row[2:]}" for row in rows),
-        height=min(390, 35 * (len(rows) + 1) + 3),
+        height=_all_of(len(rows)),
         placeholder="–",
     )
+    _few(shown)
     _wrong(shown, scores)
-    with st.expander(_("Which of its reasons are right, and what the faults are")):
-        _precision(shown, scores)
+    with st.expander(_("What the faults are")):
         _meanings(known)
+
+
+def _all_of(n_rows: int) -> int:
+    """The height that shows every row, so that nothing scrolls within the page: pixels."""
+    return 35 * (n_rows + 1) + 3
+
+
+def _few(shown: View) -> None:
+    """One sentence where a rule cannot find what it is for."""
+    if shown.known is None:
+        return
+    found = [too_few(table, shown.known, shown.labels) for table in shown.tables.values()]
+    counts = next(filter(None, found), {})
+    told = [
+        _("{n:,} of {total:,} {fault}").format(n=n, total=total, fault=cleaning_words.reason(fault))
+        for fault, (n, total) in counts.items()
+    ]
+    if told:
+        says = _(
+            "Too few equal files for their rule, as small sets have them: {told}. "
+            "No cleaner can find these by comparing."
+        )
+        st.caption(plain(says.format(told=", ".join(told))))
 
 
 def _recall(side: Mapping[str, FaultScore], name: str) -> float | None:
@@ -223,22 +248,39 @@ def _wrong(shown: View, scores: Sequence[Score]) -> None:
         )
 
 
-def _precision(shown: View, scores: Sequence[Score]) -> None:
-    for title, score in zip(shown.titles, scores, strict=True):
-        columns = [_("first reason of {name}").format(name=title), _("pictures"), _("right")]
-        rows = [
-            (cleaning_words.reason(one.reason), one.pictures, 100 * one.precision)
-            for one in score.reasons
+def _precision(shown: View) -> None:
+    """For each reason, how many were set aside for it and how often that was right."""
+    st.caption(_("Of the pictures set aside for each reason, the share that has such a fault."))
+    scores = [shown.compared.scores[name] for name in shown.names]
+    by_reason = [{one.reason: one for one in score.reasons} for score in scores]
+    codes = list(dict.fromkeys(code for side in by_reason for code in side))
+    columns = [_("first reason"), _("pictures"), *shown.titles]
+    rows = [
+        [
+            cleaning_words.reason(code),
+            max(side[code].pictures for side in by_reason if code in side),
+            *(side[code].precision if code in side else None for side in by_reason),
         ]
-        right = st.column_config.ProgressColumn(
-            _("right"), min_value=0, max_value=100, format="%.0f %%", width=110
+        for code in codes
+    ]
+    bars = {
+        title: st.column_config.ProgressColumn(
+            title, min_value=0, max_value=1, format="%.2f", width=94
         )
-        st.dataframe(
-            pd.DataFrame(rows, columns=columns),
-            hide_index=True,
-            column_config={columns[1]: st.column_config.NumberColumn(width=70), _("right"): right},
-            alt=_("How often each reason of {name} is right").format(name=title),
-        )
+        for title in shown.titles
+    }
+    st.dataframe(
+        pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(shown.titles, float)),
+        hide_index=True,
+        column_config={
+            **bars,
+            columns[0]: st.column_config.TextColumn(width=112),
+            columns[1]: st.column_config.NumberColumn(width=58),
+        },
+        alt="; ".join(f"{row[0]}: {row[2:]}" for row in rows),
+        height=_all_of(len(rows)),
+        placeholder="–",
+    )
 
 
 def _meanings(names: Sequence[str]) -> None:

@@ -290,7 +290,10 @@ def _bring_back(shown: View, image_path: str) -> None:
     try:
         back = quarantine.undo(shown.place.folder, [image_path])
         if not back.restored and back.troubles:
-            cleaning_choice.keep_error(FacedetError(back.troubles[0].says))
+            mine = [one for one in back.troubles if one.image_path == image_path]
+            trouble = (mine or back.troubles)[0]
+            says = f"{shown_name(trouble.image_path)}: {trouble.says}"
+            cleaning_choice.keep_error(FacedetError(says))
     except (FacedetError, OSError) as error:
         cleaning_choice.keep_error(FacedetError(str(error)))
     st.session_state[DECIDED] = True

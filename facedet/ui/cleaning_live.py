@@ -111,7 +111,7 @@ def _bar(now: Look) -> cleanings.Progress:
         parts = [_("Looking what is there")] if now.state == "running" else []
     if now.state == "running" and progress.left_s is not None and progress.per_second:
         parts.append(words.rate(progress.per_second, _("pictures")))
-        parts.append(_("{time} left").format(time=words.duration(progress.left_s)))
+        parts.append(cleaning_words.time_left(progress.left_s))
     parts.append(job_view.state_words(now.state))
     share = progress.done / progress.total if progress.total else 0.0
     st.progress(min(1.0, share), text=" · ".join(parts))

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from facedet.cleaning.faces import Faces
+from facedet.cleaning.pictures import path_of
+from facedet.cleaning.report import NEVER_READ, lies_inside
 from facedet.errors import ImageError, shown_name
 from facedet.i18n import gettext as _
 from facedet.images import Limits, fit, read
@@ -17,8 +19,6 @@ from facedet.ui import cleaning_words, look, thumbnails, viewer
 from facedet.ui.cleaning_view import View
 
 LARGE_PX = 1400
-# Reading these once more would only hang or crash this process, too.
-_NEVER_READ = frozenset(("hangs", "crashed", "bomb", "too_large"))
 
 
 def id_of(image_path: str) -> str:
@@ -48,7 +48,7 @@ def large(shown: View, image_path: str) -> tuple[str, tuple[int, int], str]:
     codes = " ".join(_problems(shown, image_path))
     if path is None:
         return "", (1, 1), _("The file is not there any more.")
-    if _NEVER_READ & set(codes.split()):
+    if NEVER_READ & set(codes.split()):
         return "", (1, 1), cleaning_words.explained(codes)
     try:
         src, image_wh = _large(str(path), path.stat().st_mtime_ns)
@@ -62,22 +62,21 @@ def boxes_of(shown: View, image_path: str) -> list[viewer.Box]:
     return [*_labelled(shown, image_path), *_found(shown, image_path)]
 
 
-def file_of(shown: View, image_path: str) -> Path | None:
-    """Where a picture lies now, at home or in quarantine; None where it is gone."""
-    return _file(shown, image_path)
-
-
 def _badge(shown: View, image_path: str) -> str:
     said = [table.loc[image_path] for table in shown.tables.values() if image_path in table.index]
     marks = [_("quarantine")] if image_path in shown.held else []
     if any(row["by"] == "person" for row in said):
         marks.append(_("you: keep") if said[0]["verdict"] == "keep" else _("you: aside"))
+    else:
+        codes = (reasons.get(image_path, "") for reasons in shown.reasons.values())
+        first = next((code.split()[0] for code in codes if code), "")
+        marks += [cleaning_words.reason(first)] if first else []
     return " · ".join(marks)
 
 
 def _small(shown: View, image_path: str) -> str:
     path = _file(shown, image_path)
-    if path is None or _NEVER_READ & _problems(shown, image_path):
+    if path is None or NEVER_READ & _problems(shown, image_path):
         return ""
     return _thumbnail(str(path), path.stat().st_mtime_ns)
 
@@ -89,12 +88,14 @@ def _problems(shown: View, image_path: str) -> set[str]:
 
 def _file(shown: View, image_path: str) -> Path | None:
     folder = shown.place.folder
-    home = PurePosixPath(image_path)
-    # A table is a file that anyone may have written.
-    if home.is_absolute() or ".." in home.parts:
+    try:
+        places = [path_of(folder, image_path)]
+    except OSError:  # no name that a disk could have
         return None
-    places = (folder / image_path, folder / shown.held.get(image_path, image_path))
-    return next((path for path in places if path.is_file() and not path.is_symlink()), None)
+    if image_path in shown.held:
+        places.append(folder / shown.held[image_path])
+    # A table is a file that anyone may have written.
+    return next((path for path in places if lies_inside(folder, path)), None)
 
 
 @st.cache_data(max_entries=2000, ttl="2h", show_spinner=False)

@@ -86,6 +86,11 @@ def threshold_value(threshold: Threshold, value: float) -> str:
     return f"{value:,.0f}" if threshold.step >= 1 else f"{value:.2f}"
 
 
+def time_left(seconds: float) -> str:
+    """A guess, and so to the second at most: "42 s left"."""
+    return _("{time} left").format(time=words.duration(max(1, round(seconds))))
+
+
 def file_size(n_bytes: float) -> str:
     """Of one file."""
     return words.size(n_bytes) if n_bytes >= 1000 else _("{n:,} bytes").format(n=int(n_bytes))

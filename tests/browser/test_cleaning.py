@@ -188,7 +188,7 @@ def test_a_moved_slider_counts_at_once_and_is_kept(page: Page, lab: Lab, cleaned
     page.wait_for_selector(".square")
     settle(page)
     before = number(page, "both")
-    handle = page.get_by_role("slider", name="Face score")
+    handle = page.get_by_role("slider", name=re.compile("^Face score"))
     handle.focus()
     page.keyboard.press("End")
     expect(cell(page, "both").locator("b")).not_to_have_text(str(before))
@@ -196,7 +196,7 @@ def test_a_moved_slider_counts_at_once_and_is_kept(page: Page, lab: Lab, cleaned
     kept = json.loads((cleaned / "cleaning/thresholds.json").read_text())
     assert kept["faces"]["min_score"] == {"number": 1.0, "on": True}
     page.reload()
-    expect(page.get_by_role("slider", name="Face score")).to_have_value("1")
+    expect(page.get_by_role("slider", name=re.compile("^Face score"))).to_have_value("1")
     settle(page)
     as_it_was = page.get_by_role("button", name="As it was")
     expect(as_it_was).to_have_count(1)
@@ -215,6 +215,11 @@ def test_narrow_screens_show_all_of_it(narrow_page: Page, lab: Lab, cleaned: Pat
         assert at is not None
         assert at["x"] >= 0
         assert at["x"] + at["width"] <= 390
+    keep = narrow_page.locator(".viewer .keep").bounding_box()
+    aside = narrow_page.locator(".viewer .aside").bounding_box()
+    assert keep is not None
+    assert aside is not None
+    assert keep["y"] == aside["y"]
 
 
 def test_from_nothing_to_a_messy_dataset(browser: Browser, tmp_path: Path) -> None:

@@ -31,7 +31,14 @@ def test_it_travels_to_other_processes(cleaner: Cleaner) -> None:
 def test_each_reason_has_a_rule_that_explains_it(cleaner: Cleaner) -> None:
     rules = {threshold.name for threshold in cleaner.thresholds if threshold.rule}
     table = as_frame([], cleaner)
-    assert set(cleaner.verdict(table, read_labels(Path("nowhere")), cleaner.levels())) == rules
+    assert (
+        set(
+            cleaner.verdict(
+                table.assign(available=True), read_labels(Path("nowhere")), cleaner.levels()
+            )
+        )
+        == rules
+    )
     assert all(explain(rule) for rule in rules)
 
 

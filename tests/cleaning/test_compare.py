@@ -62,7 +62,7 @@ def test_kappa_is_cohens() -> None:
     agreement = side_by_side(a, b).agreement
     assert agreement.share == pytest.approx(0.7)
     assert agreement.kappa == pytest.approx(0.4)
-    assert "70.0 %" in agreement.sentence
+    assert "agree on 35 of 50 pictures; by chance it would be about 25." in agreement.sentence
 
 
 @pytest.mark.parametrize(

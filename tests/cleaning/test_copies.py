@@ -1,9 +1,11 @@
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from facedet.cleaning import integrity
+from facedet.cleaning import copies, integrity
 from facedet.cleaning.copies import (
     MAX_DISTANCE,
     all_but_the_best,
@@ -88,6 +90,60 @@ def test_near_pairs_are_those_that_comparing_all_with_all_finds(distance: int) -
     assert nearest.tolist() == within
     alone = sum(bits > distance for bits in others)
     assert np.unique(groups).size >= alone
+
+
+def alike_frames(n: int, seed: int = 1) -> pd.DataFrame:
+    """Hashes within three bits of one, as frames of a video have; not all of the same shape."""
+    rng = np.random.default_rng(seed)
+    hashes = np.full(n, 0x1234_5678_9ABC_DEF0, np.uint64)
+    for _bit in range(3):
+        hashes ^= np.uint64(1) << rng.integers(0, 64, n, dtype=np.uint64)
+    return pd.DataFrame(
+        {
+            "phash": [f"{value:016x}" for value in hashes.tolist()],
+            "width": rng.integers(380, 420, n).astype(float),
+            "height": 300.0,
+        }
+    )
+
+
+@pytest.mark.parametrize("distance", range(MAX_DISTANCE + 1))
+def test_walking_and_comparing_pairs_find_the_same(
+    distance: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = alike_frames(150)
+    found = []
+    for many in (0, 1 << 40):
+        monkeypatch.setattr(copies, "MANY_PAIRS", many)
+        copies._neighbours.cache_clear()
+        groups, nearest = same_to_the_eye(frames, distance)
+        found.append(((groups[:, None] == groups[None]).tolist(), nearest.tolist()))
+    copies._neighbours.cache_clear()
+    assert found[0] == found[1]
+
+
+def test_many_alike_frames_cost_little_memory() -> None:
+    frames = alike_frames(3000)
+    tracemalloc.start()
+    same_to_the_eye(frames, 4)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30 << 20
+
+
+@pytest.mark.parametrize(
+    ("available", "extra"),
+    [
+        ([True, True, True], [False, True, True]),
+        ([False, True, True], [False, False, True]),
+        ([True, False, True], [False, True, True]),
+        ([False, False, True], [False, True, False]),
+        ([False, False, False], [False, True, True]),
+    ],
+)
+def test_no_copy_goes_for_one_that_is_set_aside(available: list[bool], extra: list[bool]) -> None:
+    groups = np.zeros(3, np.intp)
+    assert all_but_the_best(groups, [3, 2, 1], available).tolist() == extra
 
 
 def test_another_shape_or_no_pattern_is_another_picture() -> None:

@@ -12,11 +12,45 @@ HEADER = b"image_path,x1,y1,x2,y2,identity,ignore\n"
 
 
 def test_every_file_counts_but_what_stands_beside_pictures(tmp_path: Path) -> None:
-    names = ("b/2.jpg", "a/1.JPG", "page.html", "nameless", "notes.txt", "labels.csv", "c/x.JSON")
+    names = ("b/2.jpg", "a/1.JPG", "nameless", "notes.txt", "labels.csv", "c/x.JSON", "x.blend")
     listing = list_pictures(write_files(tmp_path, dict.fromkeys(names, b"x")))
     paths = [entry.image_path for entry in listing.entries]
-    assert paths == ["a/1.JPG", "b/2.jpg", "nameless", "page.html"]
-    assert listing.n_companions == 3
+    assert paths == ["a/1.JPG", "b/2.jpg", "nameless"]
+    assert listing.n_companions == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "listed"),
+    [
+        ("photo.php", b"\xff\xd8\xff\xe0", True),
+        ("photo.php", b"\n <!DOCTYPE html>", True),
+        ("photo.php", b"<?php", False),
+        ("1.large", b"RIFF\0\0\0\0WEBPVP8 ", True),
+        ("1.wave", b"RIFF\0\0\0\0WAVEfmt ", False),
+        ("1.bin", b"\0\0\0\x18ftypavif", True),
+        ("1.m4v", b"\0\0\0\x18ftypisom", False),
+        ("1.x", b"BM\x10\0\0\0\0\0\0\0", True),
+        ("1.x", b"BMW and others", False),
+        ("1.svg", b"<html><svg>", False),
+        ("1.mp4", b"\xff\xd8\xff", False),
+        ("1.pdf", b"%PDF-1.7", False),
+        ("1.x", b"", False),
+    ],
+)
+def test_a_file_of_another_kind_counts_by_its_first_bytes(
+    tmp_path: Path, name: str, head: bytes, listed: bool
+) -> None:
+    listing = list_pictures(write_files(tmp_path, {name: head}))
+    assert (len(listing.entries), listing.n_companions) == (int(listed), int(not listed))
+
+
+def test_links_to_files_are_counted_and_not_listed(tmp_path: Path) -> None:
+    write_files(tmp_path, {"set/1.jpg": b"x", "elsewhere/2.jpg": b"x"})
+    (tmp_path / "set/3.jpg").symlink_to(tmp_path / "elsewhere/2.jpg")
+    (tmp_path / "set/4.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    listing = list_pictures(tmp_path / "set")
+    assert [entry.image_path for entry in listing.entries] == ["1.jpg"]
+    assert listing.n_companions == 1
 
 
 def test_hidden_files_and_what_the_lab_keeps_there_are_passed_over(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedet.cleaning import quarantine
+from facedet.cleaning.pictures import list_pictures
 from facedet.errors import DatasetError
 
 NAMES = ("images/Ada/1.jpg", "images/Ada/2.jpg", "images/Bo/1.jpg", "images/Bo/=1.jpg", "top.png")
@@ -149,6 +151,31 @@ def test_odd_names_go_there_and_back(dataset: Path) -> None:
     assert pictures(dataset) == before
 
 
+@pytest.mark.parametrize("name", [b"bad\xff\xfename.jpg", rb"bad\xff\xfename.jpg"])
+def test_a_name_as_tables_have_it_goes_there_and_back(dataset: Path, name: bytes) -> None:
+    (dataset / os.fsdecode(name)).write_bytes(name)
+    before = pictures(dataset)
+    [path] = [e.image_path for e in list_pictures(dataset).entries if "bad" in e.image_path]
+    [moved] = quarantine.apply(dataset, judged(path), "faces").moved
+    assert moved.image_path == path == r"bad\xff\xfename.jpg"
+    assert not (dataset / os.fsdecode(name)).exists()
+    assert quarantine.recover(dataset) == ()
+    assert not quarantine.undo(dataset, [path]).troubles
+    assert pictures(dataset) == before
+
+
+def test_several_tables_are_one_plan(dataset: Path) -> None:
+    ticks: list[tuple[int, int]] = []
+    tables = [
+        judged(NAMES[0], by="integrity", width=[7]),
+        judged(NAMES[1], NAMES[2], by=["faces", "person"], score=[0.5, 0.25]),
+    ]
+    moved = quarantine.apply(dataset, tables, tick=lambda *now: ticks.append(now)).moved
+    assert [row.by for row in moved] == ["integrity", "faces", "person"]
+    assert [row.measured for row in moved] == [{"width": 7}, {"score": 0.5}, {"score": 0.25}]
+    assert ticks == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_a_long_measured_value_is_cut_and_the_manifest_reads_back(dataset: Path) -> None:
     quarantine.apply(dataset, judged(NAMES[0], boxes="1 2 3 4;" * 100_000), "faces")
     [row] = quarantine.manifest(dataset)
@@ -228,7 +255,11 @@ def test_a_picture_called_manifest_does_not_take_its_place(dataset: Path) -> Non
 
 @pytest.mark.parametrize(
     "path",
-    ["../out.jpg", "/etc/passwd", "images/../../out.jpg", "", "images//x", "./top.png", "x" * 300],
+    [
+        *("../out.jpg", "/etc/passwd", "images/../../out.jpg", "", "images//x", "./top.png"),
+        *("x" * 300, r"\xff" * 300, r"\x2e\x2e/out.jpg", r"images\x2f..\x2f..\x2fout.jpg"),
+        r"\x2fetc/passwd",
+    ],
 )
 def test_a_path_that_leads_out_is_refused(dataset: Path, path: str) -> None:
     (dataset.parent / "out.jpg").write_bytes(b"not theirs")
@@ -356,14 +387,62 @@ def test_two_at_once_are_one_too_many(dataset: Path) -> None:
 # --- A person's own hands
 
 
-def test_a_file_deleted_in_quarantine_is_told_once(dataset: Path) -> None:
+def test_a_file_deleted_in_quarantine_is_told_once_and_whenever_it_is_asked_for(
+    dataset: Path,
+) -> None:
     quarantine.apply(dataset, judged(*NAMES[:2]), "faces")
     (dataset / f"quarantine/{NAMES[0]}").unlink()
     assert [row.image_path for row in quarantine.manifest(dataset)] == [NAMES[1]]
+    assert [trouble.kind for trouble in quarantine.recover(dataset)] == ["lost"]
+    assert quarantine.recover(dataset) == ()
     done = quarantine.undo(dataset)
     assert kinds(done) == {NAMES[0]: "gone"}
     assert [row.image_path for row in done.restored] == [NAMES[1]]
-    assert quarantine.undo(dataset) == quarantine.Restored()
+
+
+def test_a_row_whose_file_is_nowhere_stays_and_takes_it_back(dataset: Path, tmp_path: Path) -> None:
+    quarantine.apply(dataset, judged(NAMES[0]), "faces")
+    place = dataset / f"quarantine/{NAMES[0]}"
+    place.rename(tmp_path / "elsewhere")
+    quarantine.recover(dataset)
+    assert [(row["image_path"], row["state"]) for row in rows(dataset)] == [(NAMES[0], "lost")]
+    (tmp_path / "elsewhere").rename(place)
+    [back] = quarantine.undo(dataset).restored
+    assert (back.image_path, back.by) == (NAMES[0], "faces")
+
+
+def measured(dataset: Path, *names: str, sums: bool) -> pd.DataFrame:
+    stats = [(dataset / name).stat() for name in names]
+    table = judged(
+        *names,
+        size_bytes=[stat.st_size for stat in stats],
+        mtime_ns=[stat.st_mtime_ns for stat in stats],
+    )
+    digests = [sha256((dataset / name).read_bytes()).hexdigest() for name in names]
+    return table.assign(sha256=digests) if sums else table
+
+
+@pytest.mark.parametrize("sums", [True, False])
+def test_a_file_moved_within_quarantine_by_hand_goes_home(dataset: Path, sums: bool) -> None:
+    before = pictures(dataset)
+    quarantine.apply(dataset, measured(dataset, *NAMES[:3], sums=sums), "integrity")
+    (dataset / "quarantine/sorted").mkdir()
+    for n, name in enumerate(NAMES[:2]):
+        (dataset / f"quarantine/{name}").rename(dataset / f"quarantine/sorted/{n}.jpg")
+    assert listed(dataset) == in_quarantine(dataset)
+    assert kinds(quarantine.undo(dataset)) == dict.fromkeys(NAMES[:2], "found")
+    assert pictures(dataset) == before
+
+
+def test_a_strange_file_of_another_content_takes_no_lost_row(dataset: Path) -> None:
+    quarantine.apply(dataset, measured(dataset, NAMES[0], sums=True), "integrity")
+    place = dataset / f"quarantine/{NAMES[0]}"
+    size = place.stat().st_size
+    place.unlink()
+    (dataset / "quarantine/other.jpg").write_bytes(b"x" * size)
+    quarantine.recover(dataset)
+    states = {row["image_path"]: row["state"] for row in rows(dataset)}
+    assert states == {NAMES[0]: "lost", "other.jpg": "aside"}
 
 
 def test_a_file_brought_back_by_hand_is_told_and_stays(dataset: Path) -> None:

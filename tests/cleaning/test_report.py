@@ -1,4 +1,5 @@
 import csv
+import os
 import re
 from html.parser import HTMLParser
 from io import StringIO
@@ -133,6 +134,13 @@ def test_a_path_that_leads_out_is_not_shown(dataset: Path) -> None:
     (dataset.parent / "secret.png").write_bytes(as_bytes(Image.new("RGB", (9, 9)), "PNG"))
     tables = {"a": judged({"../secret.png": ""}), "b": judged({"../secret.png": ""})}
     assert "data:image" not in report.report_html(dataset, compare(tables), tables)
+
+
+def test_a_picture_whose_name_is_no_utf8_is_shown(dataset: Path) -> None:
+    strange = dataset / os.fsdecode(b"images/bad\xff.png")
+    strange.write_bytes(as_bytes(Image.new("RGB", (9, 9)), "PNG"))
+    tables = {"a": judged({r"images/bad\xff.png": ""}), "b": judged({r"images/bad\xff.png": ""})}
+    assert "data:image" in report.report_html(dataset, compare(tables), tables)
 
 
 def test_pictures_in_quarantine_are_shown_too(dataset: Path) -> None:

@@ -113,6 +113,34 @@ def test_a_wrong_threshold_is_told_before_the_work(dataset: Path) -> None:
     assert not (dataset / "cleaning").exists()
 
 
+@pytest.mark.parametrize("name", ["cleaning/decisions.csv", "quarantine/manifest.csv"])
+def test_damage_is_told_before_the_work(dataset: Path, name: str) -> None:
+    write_files(dataset, {name: b"nonsense"})
+    with pytest.raises(DatasetError):
+        clean(dataset, CLEANER, conditions=ONE)
+    assert not table.journal_path(dataset, "integrity").exists()
+
+
+def test_reasons_so_far_are_the_most_frequent_first_and_none_that_compares(dataset: Path) -> None:
+    told: list[Progress] = []
+    write_files(dataset, {f"{n}.jpg": b"<html>" for n in range(3)})
+    clean(dataset, CLEANER, conditions=ONE, report=told.append)
+    assert list(told[-1].reasons.items()) == [("not_an_image", 4), ("zero_bytes", 1)]
+
+
+def test_reasons_so_far_are_those_of_the_thresholds_that_are_set(dataset: Path) -> None:
+    told: list[Progress] = []
+    clean(dataset, CLEANER, thresholds={"tiny": 500}, conditions=ONE, report=told.append)
+    assert told[-1].reasons["tiny"] == 21
+
+
+def test_without_labels_the_answer_says_that_none_were_there(dataset: Path) -> None:
+    assert clean(dataset, CLEANER, conditions=ONE).n_labels == 0
+    rows = b"image_path,x1,y1,x2,y2\nimages/P/00.jpg,1,2,3,4\ngone.jpg,1,2,3,4\n"
+    write_files(dataset, {"labels.csv": rows})
+    assert clean(dataset, CLEANER, conditions=ONE).n_labels == 1
+
+
 def test_labels_that_cannot_be_read_are_told_before_the_work(dataset: Path) -> None:
     write_files(dataset, {"labels.csv": b"nonsense"})
     with pytest.raises(LabelError):

@@ -1,13 +1,17 @@
+import csv
 import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from facedet.cleaning import decisions, integrity, quarantine, table
+from facedet.cleaning import catalogue, decisions, integrity, quarantine, table
 from facedet.cleaning.cleaner import Value
 from facedet.cleaning.pictures import Entry, list_pictures
 from facedet.errors import DatasetError, UsageError
@@ -128,6 +132,112 @@ def test_a_person_s_decision_wins_in_every_direction(dataset: Path) -> None:
         assert judged["verdict"].tolist() == ["keep", "set_aside"]
         assert judged["by"].tolist() == ["person", "person"]
         assert judged["reason"].tolist() == ["tiny", ""]
+
+
+def two_copies(dataset: Path) -> None:
+    """The first would stay; the second is larger in bytes only."""
+    measure(dataset, "1.jpg", "2.jpg", sha256="a" * 64)
+
+
+def test_a_copy_stays_where_a_person_sets_the_other_aside(dataset: Path) -> None:
+    two_copies(dataset)
+    decisions.decide(dataset, ["images/P/1.jpg"], "set_aside")
+    for judged in (table.judged(dataset, "integrity"), fold(dataset)):
+        assert judged["verdict"].tolist() == ["set_aside", "keep"]
+
+
+def test_a_copy_stays_where_the_other_lies_in_quarantine(dataset: Path) -> None:
+    two_copies(dataset)
+    other = pd.DataFrame({"verdict": ["set_aside"], "reason": ["no_face"]}, ["images/P/1.jpg"])
+    quarantine.apply(dataset, other.rename_axis("image_path"), "faces")
+    assert table.judged(dataset, "integrity")["verdict"].tolist() == ["keep", "keep"]
+    quarantine.undo(dataset)
+    assert table.judged(dataset, "integrity")["verdict"].tolist() == ["keep", "set_aside"]
+
+
+def test_a_copy_in_quarantine_is_one_still(dataset: Path) -> None:
+    two_copies(dataset)
+    quarantine.apply(dataset, fold(dataset), "integrity")
+    assert table.judged(dataset, "integrity")["reason"].tolist() == ["", "duplicate"]
+
+
+def test_what_the_disk_did_not_give_out_stays_where_it_is(dataset: Path) -> None:
+    measure(dataset, "1.jpg", problem="no_access")
+    judged = fold(dataset)
+    assert judged[["verdict", "reason"]].to_numpy().tolist() == [["keep", "no_access"]]
+    assert quarantine.apply(dataset, judged, "integrity") == quarantine.Applied()
+
+
+BAD_CELLS = [
+    *(("size_bytes", ""), ("size_bytes", "-1"), ("mtime_ns", "9" * 30), ("mtime_ns", "1.5")),
+    *(("phash", "zz"), ("sha256", "abc"), ("width", "inf"), ("width", "0"), ("height", "")),
+    *(("problem", "sad"), ("sharpness", "1e300"), ("seconds", "nan"), ("information", "much")),
+]
+
+
+@pytest.mark.parametrize(("column", "cell"), BAD_CELLS)
+def test_an_edited_row_that_cannot_be_is_measured_again(
+    dataset: Path, column: str, cell: str
+) -> None:
+    measure(dataset)
+    fold(dataset)
+    edit(table.csv_path(dataset, "integrity"), 2, column, cell)
+    assert len(table.judged(dataset, "integrity")) == 4
+    assert table.read(dataset, "integrity").attrs["unusable"] == 1
+    left = table.remaining(dataset, CLEANER, entries(dataset))
+    assert [entry.path.name for entry in left] == ["3.jpg"]
+
+
+def edit(path: Path, row: int, column: str, cell: str) -> None:
+    """Write another cell into a table, as a hand would."""
+    with path.open(newline="") as file:
+        lines = list(csv.reader(file))
+    lines[row + 1][lines[0].index(column)] = cell
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        csv.writer(file).writerows(lines)
+
+
+LINES = ["3", "null", "[" * 100_000, '{"image_path": 3}', '{"image_path": "\\ud800"}', "\0"]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_an_edited_journal_line_that_cannot_be_is_passed_over(dataset: Path, line: str) -> None:
+    measure(dataset)
+    with table.journal_path(dataset, "integrity").open("a") as file:
+        file.write(line + "\n")
+    assert len(fold(dataset)) == 5
+
+
+CELLS = st.one_of(
+    st.sampled_from([cell for _column, cell in BAD_CELLS] + ["1e999", "abc;", "0.9 1 2 3 4;", "="]),
+    st.text(max_size=8),
+    st.integers().map(str),
+    st.floats().map(str),
+)
+
+
+@pytest.mark.parametrize("name", ["integrity", "faces"])
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@given(edits=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40), CELLS), max_size=4))
+def test_whatever_is_edited_it_is_judged_or_told(
+    name: str, edits: list[tuple[int, int, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dataset = tmp_path_factory.mktemp("edited")
+    (dataset / "cleaning").mkdir()
+    write_files(dataset, {f"{n}.jpg": bytes(n + 1) for n in range(3)})
+    cleaner = catalogue.get(name)
+    values = {**VALUES, "sha256": "a" * 64, "found": "0.9000 1.00 2.00 3.00 4.00;"}
+    with table.Journal(dataset, name) as journal:
+        journal.add(table.row_of(each, cleaner.version, values) for each in entries(dataset))
+    table.fold(dataset, cleaner, entries(dataset))
+    path = table.csv_path(dataset, name)
+    columns = path.read_text().partition("\n")[0].split(",")
+    for row, column, cell in edits:
+        edit(path, row, columns[column % len(columns)], cell.replace("\0", ""))
+    with suppress(DatasetError):
+        table.judged(dataset, name)
+        table.remaining(dataset, cleaner, entries(dataset))
+        table.fold(dataset, cleaner, entries(dataset))
 
 
 def test_thresholds_are_moved_without_reading_a_picture(dataset: Path) -> None:

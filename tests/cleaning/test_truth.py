@@ -3,12 +3,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from facedet.cleaning.pictures import read_labels
 from facedet.cleaning.truth import (
     ANSWERS,
     Score,
     Truth,
     read_truth,
     score,
+    too_few,
     with_copies,
 )
 from facedet.errors import DatasetError
@@ -147,3 +149,16 @@ def test_equal_sums_make_copies_but_of_placeholders() -> None:
     faults = {"a": "ok", "b": "ok", "c": "duplicate", "p": "placeholder", "q": "placeholder"}
     sums = {"a": "1", "b": "2", "c": "1", "p": "3", "q": "3", "d": "", "e": ""}
     assert with_copies(Truth(faults), sums).groups == {"a": "a", "c": "a"}
+
+
+def test_what_too_few_equal_files_hide_is_counted(tmp_path: Path) -> None:
+    sums = {"A/1": "p", "B/1": "p", "C/1": "p", "A/2": "q", "B/2": "c", "B/3": "c", "C/2": "d"}
+    table = judged(**dict.fromkeys(sums, "")).assign(sha256=list(sums.values()), problem="")
+    faults = dict.fromkeys(("A/1", "B/1", "C/1", "A/2"), "placeholder")
+    truth = Truth(faults | {"B/3": "duplicate", "C/2": "duplicate", "B/2": "ok"})
+    found = too_few(table, truth, read_labels(tmp_path))
+    assert found == {"placeholder": (1, 4), "duplicate": (1, 2)}
+
+
+def test_of_a_table_without_sums_nothing_is_said(tmp_path: Path) -> None:
+    assert too_few(judged(a=""), Truth({"a": "placeholder"}), read_labels(tmp_path)) == {}

@@ -53,6 +53,14 @@ def test_thresholds_of_the_page_and_decisions_of_people_count(dataset: Path) -> 
     assert aside(dataset) == {"faceless.png": "person", "page.jpg": "integrity, faces"}
 
 
+def test_what_could_not_move_is_named_and_no_success(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (dataset / "images/a/page.jpg").write_text("<html> of another size")
+    assert main(["aside", str(dataset), "--cleaners", "integrity"]) == 1
+    assert "images/a/page.jpg: it has changed" in capsys.readouterr().err
+
+
 def test_json_says_what_moved(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     aside(dataset, "--cleaners", "integrity", "--json", "-")
     told = json.loads(capsys.readouterr().out)

@@ -1,9 +1,11 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from facedet import jobs
+from facedet.cleanings import keep_setting
 from facedet.cli import main
 from tests.cleaning.made import as_file, photo, write_files
 
@@ -91,6 +93,8 @@ def test_a_job_that_is_asked_to_stop_ends_well(dataset: Path, tmp_path: Path) ->
         (["--cleaner", "soap"], "there is no cleaner 'soap'"),
         (["--set", "tiny=small"], "--set tiny=small: give NAME=VALUE"),
         (["--set", "size=1"], "no threshold size"),
+        (["--set", "duplicate=5"], "it is a switch: give on or off"),
+        (["--cleaner", "faces", "--set", "min_iou=off"], "min_iou cannot be off"),
         (["--min-score", "0.5"], "no threshold min_score"),
         (["--cleaner", "faces", "--min-score", "7"], "the score threshold is 7"),
         (["--apply", "--undo"], "not both"),
@@ -113,3 +117,38 @@ def test_without_a_cleaner_the_names_are_told(dataset: Path, capsys: Capture) ->
 def test_a_folder_that_is_none_is_told(tmp_path: Path, capsys: Capture) -> None:
     assert clean(tmp_path / "nowhere") == 1
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path, capsys: Capture) -> None:
+    assert clean(tmp_path) == 1
+    assert "no pictures here" in capsys.readouterr().err
+
+
+def test_thresholds_of_the_page_count_and_options_go_on_top(dataset: Path, capsys: Capture) -> None:
+    keep_setting(dataset, "integrity", "duplicate", 1, on=False)
+    assert clean(dataset, "--json", "-") == 0
+    assert json.loads(capsys.readouterr().out)["reasons"] == {"zero_bytes": 1}
+    assert clean(dataset, "--set", "duplicate=on", "--json", "-") == 0
+    assert "duplicate" in json.loads(capsys.readouterr().out)["reasons"]
+
+
+def test_undo_of_a_path_that_is_not_there_names_it(dataset: Path, capsys: Capture) -> None:
+    assert clean(dataset, "--apply") == 0
+    assert main(["clean", str(dataset), "--undo", "images/P/nobody.jpg"]) == 1
+    assert "images/P/nobody.jpg: it is not in quarantine" in capsys.readouterr().err
+
+
+def test_undo_onto_a_taken_place_names_it(dataset: Path, capsys: Capture) -> None:
+    assert clean(dataset, "--apply") == 0
+    (dataset / "images/P/6.jpg").write_bytes(b"mine")
+    assert main(["clean", str(dataset), "--undo"]) == 1
+    assert "images/P/6.jpg: another file has its place" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_goes_aside_and_comes_back(dataset: Path) -> None:
+    strange = dataset / os.fsdecode(b"images/P/bad\xff\xfename.jpg")
+    strange.write_bytes(b"")
+    assert clean(dataset, "--apply") == 0
+    assert not strange.exists()
+    assert main(["clean", str(dataset), "--undo"]) == 0
+    assert strange.exists()

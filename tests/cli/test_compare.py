@@ -7,6 +7,7 @@ import pytest
 
 from facedet.cleaning import catalogue
 from facedet.cleaning.run import clean
+from facedet.cleanings import keep_setting
 from facedet.cli import main
 from facedet.practice.careless import lay_out
 from facedet.practice.dataset import Options, make
@@ -71,6 +72,20 @@ def test_a_dataset_without_truth_is_compared_without(
     assert compared(tmp_path / "d", capsys, *truth)["truth"]
 
 
+def test_thresholds_that_were_moved_are_told(
+    dataset: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert compared(dataset, capsys)["thresholds"] == {"integrity": {}, "faces": {}}
+    shutil.copytree(dataset, tmp_path / "d")
+    keep_setting(tmp_path / "d", "faces", "min_score", 0.7, on=True)
+    keep_setting(tmp_path / "d", "integrity", "duplicate", 1, on=False)
+    told = compared(tmp_path / "d", capsys)["thresholds"]
+    assert told == {"integrity": {"duplicate": False}, "faces": {"min_score": 0.7}}
+    assert main(["compare", str(tmp_path / "d")]) == 0
+    said = capsys.readouterr().out
+    assert "chosen for this dataset: integrity: duplicate=off; faces: min_score=0.7" in said
+
+
 def test_the_truth_of_the_set_says_the_same(dataset: Path, capsys: Capture) -> None:
     of_set = compared(dataset, capsys, "--truth", str(dataset.parent / "set/truth.csv"))
     assert of_set["truth"] == compared(dataset, capsys)["truth"]
@@ -96,6 +111,7 @@ def test_the_report_is_two_files(dataset: Path, tmp_path: Path, capsys: Capture)
         (["--truth", "nowhere.csv"], 1, "no truth"),
         (["--cleaners", "integrity,faces-haar"], 1, "--cleaner faces-haar"),
         (["--json", "no/such/folder.json"], 1, "cannot be written"),
+        (["--report", "/dev/null/report"], 1, "no report can be written to"),
     ],
 )
 def test_what_cannot_be_is_one_line(

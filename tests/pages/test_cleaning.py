@@ -172,7 +172,7 @@ def test_cleaners_at_work_tell_how_far_they_are_and_what_they_find(
     write_run(home, "cleaning", work, state("running"), told(40, reasons={"no_face": 7}))
     app.run()
     assert errors(app) == ""
-    assert bars(app) == ["40 of 100 pictures · 50 pictures a second · 1.2 s left · running"]
+    assert bars(app) == ["40 of 100 pictures · 50 pictures a second · 1 s left · running"]
     assert "So far: no face 7." in said(app)
     assert {"Pause", "Stop"} <= set(buttons(app))
 
@@ -214,6 +214,14 @@ def test_against_the_truth_each_fault_has_its_recall(app: AppTest, dataset: Path
     recall = truth.set_index("fault")
     assert recall.at["no_face", "Faces"] == 1
     assert recall.at["zero_bytes", "Integrity"] == 1
+
+
+@pytest.mark.usefixtures("dataset")
+def test_against_the_truth_each_reason_has_its_precision(app: AppTest) -> None:
+    app.run()
+    tables = [frame.value for frame in app.dataframe]
+    [found] = [each for each in tables if list(each.columns[:1]) == ["first reason"]]
+    assert found.set_index("first reason").at["empty file", "Integrity"] == 1
 
 
 def test_without_a_truth_it_shows_what_each_finds(app: AppTest, dataset: Path) -> None:

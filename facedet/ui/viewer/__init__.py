@@ -45,7 +45,6 @@ class Shown:
         at, n: its place in the list, from 0, and how many there are.
         place: the same in words.
         choice: what a person decided, so that its button is pressed.
-        may_decide: whether there is anything to decide.
         come: whether a visitor has just asked for it from elsewhere, so that it comes into view
             and takes the keys.
     """
@@ -60,7 +59,6 @@ class Shown:
     message: str = ""
     boxes: Sequence[Box] = ()
     choice: Literal["keep", "set_aside", ""] = ""
-    may_decide: bool = True
     come: bool = False
 
 

@@ -106,16 +106,16 @@ class Viewer {
       tool("→", t.next, () => this.go(1), data.at === data.n - 1),
       make("span", "place", data.place),
     ];
-    if (data.may_decide) {
-      const keep = tool(t.keep, t.keep, () => this.decide("keep"));
-      const aside = tool(t.aside, t.aside, () => this.decide("set_aside"));
-      keep.classList.add("keep");
-      aside.classList.add("aside");
-      keep.setAttribute("aria-pressed", pressed("keep"));
-      aside.setAttribute("aria-pressed", pressed("set_aside"));
-      tools.push(keep, aside, tool(t.forget, t.forget, () => this.decide("forget"), !data.choice));
-    }
-    this.bar.replaceChildren(...tools, make("span", "keys", data.may_decide ? t.keys : ""));
+    const keep = tool(t.keep, t.keep, () => this.decide("keep"));
+    const aside = tool(t.aside, t.aside, () => this.decide("set_aside"));
+    keep.classList.add("keep");
+    aside.classList.add("aside");
+    keep.setAttribute("aria-pressed", pressed("keep"));
+    aside.setAttribute("aria-pressed", pressed("set_aside"));
+    const both = make("span", "both"); // side by side, however narrow the window is
+    both.append(keep, aside);
+    tools.push(both, tool(t.forget, t.forget, () => this.decide("forget"), !data.choice));
+    this.bar.replaceChildren(...tools, make("span", "keys", t.keys));
   }
 
   buildLegend() {
@@ -240,7 +240,7 @@ class Viewer {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { data } = this;
-    const decide = (choice) => data.may_decide && (() => this.decide(choice));
+    const decide = (choice) => () => this.decide(choice);
     const action = {
       ArrowLeft: () => this.go(-1),
       ArrowRight: () => this.go(1),
