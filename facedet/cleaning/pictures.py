@@ -159,7 +159,8 @@ def _walk(folder: Path, prefix: str) -> Iterator[Entry | None]:
 def path_of(dataset: Path, image_path: str) -> Path:
     """The file of an `image_path`, also of one whose name is no UTF-8."""
     path = dataset / image_path
-    if "\\x" not in image_path or path.exists():
+    # Not Path.exists: written out, a name may be longer than any file's, which that would raise at.
+    if "\\x" not in image_path or os.path.exists(path):  # noqa: PTH110
         return path
     return dataset / os.fsdecode(_ESCAPED.sub(_byte, os.fsencode(image_path)))
 

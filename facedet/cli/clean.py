@@ -192,6 +192,7 @@ def _result(options: argparse.Namespace, done: Cleaned) -> dict[str, Any]:
         "reasons": done.reasons,
         "in_quarantine": len(done.table) - len(here),
         "other_files": done.n_companions,
+        "labelled": done.n_labels,
         "measured_now": done.measured_now,
         "seconds": round(done.seconds, 3),
         "ms_per_picture": round(done.ms_per_picture, 3),
@@ -225,11 +226,24 @@ def _report_clean(result: dict[str, Any]) -> None:
     )
     for reason, n in result["reasons"].items():
         say(f"{n:10,}  {reason}: {explain(reason)}")
+    without = result["pictures"] - result["labelled"]
+    if without and _reads_labels(result["cleaner"]):
+        say(
+            ngettext(
+                "{n:,} picture has no row in labels.csv: what a label says was not asked of it",
+                "{n:,} pictures have no row in labels.csv: what a label says was not asked of them",
+                without,
+            ).format(n=without)
+        )
     if "moved" in result:
         say_moved(result["moved"])
         warn_of(result["troubles"])
     elif result["set_aside"]:
         say(_("nothing is moved yet: --apply does it, and --undo brings everything back"))
+
+
+def _reads_labels(cleaner: str) -> bool:
+    return any(each.name == "does_not_fit" for each in get(cleaner).thresholds)
 
 
 def _report_undo(result: dict[str, Any]) -> None:
