@@ -31,7 +31,7 @@ class Manners:
     """How a host is treated.
 
     Args:
-        per_host: connections at once.
+        per_host: connections at once; six is what browsers allow themselves.
         spacing_s: from the start of one request to the start of the next.
         attempts: tries of one link, where its failure may pass.
         backoff_s: before the second try; doubled for each further one, and up to half as long
@@ -46,7 +46,7 @@ class Manners:
             between, before it is given up.
     """
 
-    per_host: int = 4
+    per_host: int = 6
     spacing_s: float = 0.02
     attempts: int = 3
     backoff_s: float = 0.5
