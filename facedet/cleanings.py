@@ -172,7 +172,7 @@ def start_cleaning(settings: Settings, place: Place, cleaner: str) -> Path:
 def clean_args(place: Place, cleaner: str) -> list[str]:
     """The command that cleans with the thresholds that were chosen."""
     moved = settings_of(place.folder, catalogue.get(cleaner))
-    options = [f"--set={name}={_as_text(setting)}" for name, setting in moved.items()]
+    options = [f"--set={name}={as_text(setting)}" for name, setting in moved.items()]
     return ["clean", str(place.folder), "--cleaner", cleaner, *options]
 
 
@@ -363,7 +363,8 @@ def _as_kept(one: dict[str, Any]) -> dict[str, Any]:
     return one
 
 
-def _as_text(setting: Setting) -> str:
+def as_text(setting: Setting) -> str:
+    """A setting as ``--set`` takes it."""
     if isinstance(setting, bool) or setting is None:
         return "on" if setting else "off"
     return f"{setting:g}"

@@ -153,7 +153,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[Entry | None]:
         elif item.is_file():
             stat = item.stat()
             path = Path(item.path)
-            yield Entry(_text_of(f"{prefix}{item.name}"), path, stat.st_size, stat.st_mtime_ns)
+            yield Entry(text_of(f"{prefix}{item.name}"), path, stat.st_size, stat.st_mtime_ns)
 
 
 def path_of(dataset: Path, image_path: str) -> Path:
@@ -172,7 +172,8 @@ def _byte(match: re.Match[bytes]) -> bytes:
     return bytes.fromhex(match[1].decode())
 
 
-def _text_of(name: str) -> str:
+def text_of(name: str) -> str:
+    """A name as tables have it; `path_of` is the way back."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 

@@ -37,7 +37,7 @@ from facedet.cleaning.moves import (
     lies,
     move,
 )
-from facedet.cleaning.pictures import path_of
+from facedet.cleaning.pictures import path_of, text_of
 from facedet.errors import DatasetError, shown_name
 from facedet.i18n import gettext as _
 
@@ -490,14 +490,9 @@ def _strays(dataset: Path, known: Sequence[Held]) -> list[Held]:
         if place in places or path.name.startswith(".") or path.is_symlink():
             continue
         if path.is_file():
-            image_path = _as_text(path.relative_to(folder).as_posix())
+            image_path = text_of(path.relative_to(folder).as_posix())
             strays.append(Held(image_path=image_path, quarantine_path=place, when=now()))
     return strays
-
-
-def _as_text(name: str) -> str:
-    """A name as tables have it; `path_of` is the way back."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _reunited(

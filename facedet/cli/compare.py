@@ -162,19 +162,14 @@ def _tell(compared: Comparison) -> None:
 def _tell_thresholds(moved: Mapping[str, Mapping[str, Setting]]) -> None:
     """Nothing where all are the cleaners' own."""
     told = [
-        f"{cleaner}: " + ", ".join(f"{name}={_as_text(one)}" for name, one in settings.items())
+        f"{cleaner}: "
+        + ", ".join(f"{name}={cleanings.as_text(one)}" for name, one in settings.items())
         for cleaner, settings in moved.items()
         if settings
     ]
     if told:
         says = _("by thresholds that were chosen for this dataset: {thresholds}")
         say(says.format(thresholds="; ".join(told)))
-
-
-def _as_text(setting: Setting) -> str:
-    if isinstance(setting, bool) or setting is None:
-        return "on" if setting else "off"
-    return f"{setting:g}"
 
 
 def _tell_scores(compared: Comparison) -> None:

@@ -153,15 +153,16 @@ class Ledger:
         with self._writing() as db:
             db.execute("UPDATE source SET n_rows = ?, n_unusable = ?", (rows, unusable))
 
-    def waiting(self, limit: int | None = None) -> Iterator[Link]:
+    def waiting(self, limit: int | None = None, *, only_again: bool = False) -> Iterator[Link]:
         """The links to do, one for each address, in the order in which they were added.
 
         May go on while outcomes are recorded: none comes twice.
         """
+        query = WAITING.format(ONLY_AGAIN if only_again else "")
         last, left = 0, limit if limit is not None else -1
         while left:
             n = PAGE_ROWS if left < 0 else min(left, PAGE_ROWS)
-            page = self._all(WAITING, last, n)
+            page = self._all(query, last, n)
             for row in page:
                 yield _as_link(row)
                 last = row[0]

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import chain
-from operator import itemgetter
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -149,7 +147,7 @@ def download(
     missed = ledger.miss_pictures()
     supply: Supply = Recorded(ledger, only_again=only_again)
     if limit is not None and limit < supply.total:
-        supply = Listed(_first(ledger, limit, only_again=only_again))
+        supply = Listed(ledger.waiting(limit, only_again=only_again))
     check_room(dataset, supply.total, ledger)
     try:
         progress = ask_all(dataset, ledger, settings, network, supply, report, asked)
@@ -159,18 +157,6 @@ def download(
         raise
     kept = _finish(dataset, ledger).kept
     return replace(progress, missed=missed, labels_kept=kept.name if kept else "")
-
-
-def _first(ledger: Ledger, limit: int, *, only_again: bool) -> list[Link]:
-    """The links to do that were added first."""
-    if not only_again:
-        return list(ledger.waiting(limit))
-    at_hosts = (ledger.waiting_at(h, 0, limit, only_again=True) for h, _n in _again(ledger))
-    return [link for _number, link in sorted(chain(*at_hosts), key=itemgetter(0))[:limit]]
-
-
-def _again(ledger: Ledger) -> list[tuple[str, int]]:
-    return ledger.waiting_hosts(only_again=True)
 
 
 def _finish(dataset: Path, ledger: Ledger) -> Written:

@@ -88,7 +88,7 @@ WHERE links.identity = incoming.identity AND links.photo_id = incoming.photo_id
         IS NOT (incoming.x1, incoming.y1, incoming.x2, incoming.y2)"""
 WAITING = """
 SELECT number, identity, photo_id, url, x1, y1, x2, y2 FROM links
-WHERE state = 'waiting' AND NOT repeats AND number > ? ORDER BY number LIMIT ?"""
+WHERE state = 'waiting' AND NOT repeats AND number > ?{} ORDER BY number LIMIT ?"""
 WAITING_HOSTS = """
 SELECT host, COUNT(*) FROM links WHERE state = 'waiting' AND NOT repeats{}
 GROUP BY host ORDER BY 2 DESC, 1"""
